@@ -1,0 +1,1 @@
+"""What is said: quantities, readings, events and findings. Pure values, no I/O."""

@@ -1,0 +1,1 @@
+"""Where it rests: time series behind one port, and the registry database."""

@@ -1,0 +1,1 @@
+"""The registry: everything that is not a reading, in SQL (SQLite or PostgreSQL), one file a concept."""

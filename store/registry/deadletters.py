@@ -1,0 +1,96 @@
+"""Dead letters: messages, or single records of one, that could not be accepted, with the reason."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sqlalchemy import LargeBinary, delete, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from store.registry.base import Base
+
+KEPT_BYTES = 65_536
+KEPT_LETTERS = 100_000
+
+
+class DeadLetter(Base):
+    """A parked payload: at most KEPT_BYTES of it are kept; one that is whole can be replayed."""
+
+    __tablename__ = "dead_letter"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    received: Mapped[int] = mapped_column(index=True)
+    topic: Mapped[str]
+    site: Mapped[str] = mapped_column(index=True)
+    device: Mapped[str] = mapped_column(index=True)
+    reason: Mapped[str] = mapped_column(index=True)
+    detail: Mapped[str]
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+    size: Mapped[int]
+
+
+class DeadLetterCount(Base):
+    """How many were ever parked for a reason, also those no longer kept."""
+
+    __tablename__ = "dead_letter_count"
+
+    reason: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+
+
+class Parked(NamedTuple):
+    """What ingest parks."""
+
+    topic: str
+    site: str
+    device: str
+    reason: str
+    detail: str
+    payload: bytes
+
+
+def park(session: Session, letters: Iterable[Parked], now: int) -> None:
+    """Keep the letters and count them by reason; the oldest beyond KEPT_LETTERS make room."""
+    counts: dict[str, int] = {}
+    for letter in letters:
+        counts[letter.reason] = counts.get(letter.reason, 0) + 1
+        session.add(
+            DeadLetter(
+                received=now,
+                topic=letter.topic,
+                site=letter.site,
+                device=letter.device,
+                reason=letter.reason,
+                detail=letter.detail[:500],
+                payload=letter.payload[:KEPT_BYTES],
+                size=len(letter.payload),
+            )
+        )
+    for reason, count in counts.items():
+        row = session.get(DeadLetterCount, reason)
+        if row is None:
+            session.add(DeadLetterCount(reason=reason, count=count))
+        else:
+            row.count += count
+    session.flush()
+    newest = session.scalar(select(func.max(DeadLetter.id))) or 0
+    session.execute(delete(DeadLetter).where(DeadLetter.id <= newest - KEPT_LETTERS))
+
+
+def counts(session: Session) -> dict[str, int]:
+    """How many were parked, by reason."""
+    return {row.reason: row.count for row in session.scalars(select(DeadLetterCount))}
+
+
+def take(session: Session, site: str, device: str, reason: str) -> list[DeadLetter]:
+    """The whole letters of a device parked for a reason, oldest first, taken off the shelf to be tried again."""
+    letters = list(
+        session.scalars(
+            select(DeadLetter)
+            .where(DeadLetter.site == site, DeadLetter.device == device, DeadLetter.reason == reason)
+            .where(DeadLetter.size <= KEPT_BYTES)
+            .order_by(DeadLetter.id)
+        )
+    )
+    for letter in letters:
+        session.delete(letter)
+    return letters

@@ -1,0 +1,67 @@
+"""Places and devices: sites, and what stands in them."""
+
+from sqlalchemy import ForeignKey, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from schema.series import SeriesKey
+from store.registry.base import Base
+
+
+class Site(Base):
+    """A compound: its time zone rules days, months and office hours; area in m2 and people are for intensities."""
+
+    __tablename__ = "site"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    title_zh: Mapped[str]
+    title_en: Mapped[str]
+    timezone: Mapped[str] = mapped_column(default="Asia/Shanghai")
+    calendar: Mapped[str] = mapped_column(default="CN")
+    area_m2: Mapped[float | None]
+    people: Mapped[int | None]
+
+
+class Device(Base):
+    """A device of a site; `parent` is the meter it is a sub-meter of, `interval` its expected seconds between readings.
+
+    `replay` marks one whose readings are history sent again: old time stamps are right, and silence is no fault.
+    """
+
+    __tablename__ = "device"
+
+    site: Mapped[str] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    building: Mapped[str]
+    kind: Mapped[str] = mapped_column(index=True)
+    title_zh: Mapped[str]
+    title_en: Mapped[str]
+    parent: Mapped[str | None]
+    agent: Mapped[str | None]
+    interval: Mapped[float]
+    replay: Mapped[bool] = mapped_column(default=False)
+    state: Mapped[str] = mapped_column(default="online")
+    state_since: Mapped[int]
+
+    def series(self, point: str) -> SeriesKey:
+        """The identity of one of its points."""
+        return SeriesKey(self.site, self.building, self.kind, self.id, point)
+
+
+def sites(session: Session) -> list[Site]:
+    """Every site, by id."""
+    return list(session.scalars(select(Site).order_by(Site.id)))
+
+
+def devices(session: Session, site: str | None = None, kind: str | None = None) -> list[Device]:
+    """The devices of a site (or all), of one kind (or all), by site and id."""
+    query = select(Device).order_by(Device.site, Device.id)
+    if site is not None:
+        query = query.where(Device.site == site)
+    if kind is not None:
+        query = query.where(Device.kind == kind)
+    return list(session.scalars(query))
+
+
+def main_meters(session: Session, site: str, kind: str) -> list[Device]:
+    """The meters of a kind that are nobody's sub-meter: their sum is the site's."""
+    return [device for device in devices(session, site, kind) if device.parent is None]
