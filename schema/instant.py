@@ -8,21 +8,11 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TICK = timedelta(microseconds=1)
-
-
 Clock = Callable[[], int]
 """Answers the present instant in microseconds; passed in, never reached for."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
-
-
-class Clock(Protocol):
-    """Answers the present instant in microseconds; passed in, never reached for."""
-
-    def __call__(self) -> int: ...
 
 
 def to_micros(moment: datetime) -> int:
