@@ -1,0 +1,1 @@
+"""What readings mean: books from registers, findings, alarms, targets and contracts."""

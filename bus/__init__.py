@@ -1,0 +1,1 @@
+"""Where it travels: topics, payload codecs, and the MQTT client."""

@@ -81,9 +81,9 @@ def counts(session: Session) -> dict[str, int]:
     return {row.reason: row.count for row in session.scalars(select(DeadLetterCount))}
 
 
-def take(session: Session, site: str, device: str, reason: str) -> list[DeadLetter]:
-    """The whole letters of a device parked for a reason, oldest first, taken off the shelf to be tried again."""
-    letters = list(
+def whole(session: Session, site: str, device: str, reason: str) -> list[DeadLetter]:
+    """The letters of a device parked for a reason that are kept whole, and so can be tried again, oldest first."""
+    return list(
         session.scalars(
             select(DeadLetter)
             .where(DeadLetter.site == site, DeadLetter.device == device, DeadLetter.reason == reason)
@@ -91,6 +91,9 @@ def take(session: Session, site: str, device: str, reason: str) -> list[DeadLett
             .order_by(DeadLetter.id)
         )
     )
-    for letter in letters:
-        session.delete(letter)
-    return letters
+
+
+def discard(session: Session, ids: Iterable[int]) -> None:
+    """Take letters off the shelf."""
+    for id_ in ids:
+        session.execute(delete(DeadLetter).where(DeadLetter.id == id_))

@@ -36,12 +36,12 @@ def acknowledged(row: StreamProgress) -> Acknowledged:
     return Acknowledged(epoch=row.epoch, seq=row.seq, missing=tuple(missing))
 
 
-def advance(session: Session, site: str, positions: list[Position], now: int) -> dict[str, Acknowledged]:
-    """Record positions as durable; the acknowledgement of each agent they came from, by agent."""
+def advance(session: Session, site: str, positions: list[Position], now: int) -> list[tuple[str, Acknowledged]]:
+    """Record positions as durable; each agent they came from, with what it may be told."""
     streams: dict[tuple[str, str], list[Position]] = {}
     for position in positions:
         streams.setdefault((position.agent, position.epoch), []).append(position)
-    answers = {}
+    answers = []
     for (agent, epoch), received in streams.items():
         row = session.scalar(
             select(StreamProgress).where(StreamProgress.agent == agent, StreamProgress.epoch == epoch).with_for_update()
@@ -51,7 +51,7 @@ def advance(session: Session, site: str, positions: list[Position], now: int) ->
             session.add(row)
         merge(row, {position.seq for position in received}, max(position.floor for position in received))
         row.seen = now
-        answers[agent] = acknowledged(row)
+        answers.append((agent, acknowledged(row)))
     return answers
 
 

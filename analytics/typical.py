@@ -1,0 +1,142 @@
+"""Typical days: 15-minute books laid out by local day and time of day, and what such a type of day usually takes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.books import Books
+from analytics.ledger import INTERVAL
+from schema.instant import DAY, to_micros
+from schema.series import Quality, SeriesKey
+
+DayType = Callable[[date], str]
+"""The kind of day a local date is (workday, weekend, holiday), by the calendar of the site."""
+
+SLOTS = DAY // INTERVAL
+WEEKS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The quarter hours of local days in order: row i begins at `start[i]`, lies in `dates[day[i]]`, at `slot[i]`.
+
+    A slot is a quarter hour by the wall clock, 0 to 95; a day of a clock change has fewer or some twice.
+    """
+
+    start: NDArray[np.int64]
+    day: NDArray[np.int64]
+    slot: NDArray[np.int64]
+    dates: tuple[date, ...]
+
+    @classmethod
+    def of(cls, first: date, last: date, zone: ZoneInfo) -> "Grid":
+        """The days from `first` to `last`, exclusive."""
+        dates = tuple(first + timedelta(days) for days in range((last - first).days))
+        starts, days, slots = [], [], []
+        for position, day in enumerate(dates):
+            start, end = midnight(day, zone), midnight(day + timedelta(days=1), zone)
+            times = np.arange(start, end, INTERVAL, dtype=np.int64)
+            starts.append(times)
+            days.append(np.full(len(times), position))
+            slots.append(_slots(times, zone))
+        if not dates:
+            nothing = np.empty(0, np.int64)
+            return cls(nothing, nothing, nothing, dates)
+        return cls(np.concatenate(starts), np.concatenate(days), np.concatenate(slots), dates)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Consumption of meters on a grid: `value[m, i]` is NaN where nothing is known, `estimated` where it is a guess."""
+
+    keys: tuple[SeriesKey, ...]
+    grid: Grid
+    value: NDArray[np.float64]
+    estimated: NDArray[np.bool_]
+    partial: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, books: Books, grid: Grid) -> "Load":
+        """The 15-minute books of meters, laid out."""
+        shape = (len(books.keys), len(grid.start))
+        value = np.full(shape, np.nan)
+        quality = np.zeros(shape, np.uint8)
+        column = np.searchsorted(grid.start, books.start)
+        inside = (column < len(grid.start)) & (books.start >= (grid.start[0] if len(grid.start) else 0))
+        value[books.code[inside], column[inside]] = books.value[inside]
+        quality[books.code[inside], column[inside]] = books.quality[inside]
+        return cls(books.keys, grid, value, quality == Quality.ESTIMATED, quality == Quality.PARTIAL)
+
+    def spoken(self) -> NDArray[np.bool_]:
+        """Which meters ever said anything on the grid."""
+        return np.asarray(~np.isnan(self.value).all(axis=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What meters take by the habit of the last 4 weeks: `expected[m, i]` on the grid, NaN where no day tells.
+
+    `history` are the rows of the dates it was learnt from, `types[d]` each date's type, and `borrowed` the types that
+    had no day of their own in those weeks and use the mean of all days.
+    """
+
+    expected: NDArray[np.float64]
+    types: tuple[str, ...]
+    history: tuple[int, ...]
+    borrowed: frozenset[str]
+
+    @classmethod
+    def of(cls, load: Load, day_type: DayType, today: date) -> "Profile":
+        """Means per meter, day type and time of day over the days of the last 4 weeks before today."""
+        grid = load.grid
+        types = tuple(day_type(day) for day in grid.dates)
+        names = sorted(set(types))
+        kind = np.array([names.index(name) for name in types], np.int64)[grid.day]
+        since = today - timedelta(weeks=WEEKS)
+        rows = tuple(row for row, day in enumerate(grid.dates) if since <= day < today)
+        learn = np.isin(grid.day, rows) & ~np.isnan(load.value) & ~load.partial
+        cell = kind * SLOTS + grid.slot
+        expected = np.full(load.value.shape, np.nan)
+        told = set()
+        for meter, mask in enumerate(learn):
+            own = _means(cell[mask], load.value[meter, mask], len(names) * SLOTS)
+            every = _means(grid.slot[mask], load.value[meter, mask], SLOTS)
+            told |= {types[row] for row in set(grid.day[mask].tolist())}
+            expected[meter] = np.where(np.isnan(own[cell]), every[grid.slot], own[cell])
+        spoken = sorted({int(row) for mask in learn for row in np.unique(grid.day[mask])})
+        return cls(expected, types, tuple(spoken), frozenset(names) - frozenset(told))
+
+
+def midnight(day: date, zone: ZoneInfo) -> int:
+    """The instant a local day begins."""
+    return to_micros(datetime(day.year, day.month, day.day, tzinfo=zone))
+
+
+def alike(dates: Sequence[date], day_type: DayType, today: date, like: date) -> list[date]:
+    """The days of the last 4 weeks before today that are of the type of another day."""
+    since, wanted = today - timedelta(weeks=WEEKS), day_type(like)
+    return [day for day in dates if since <= day < today and day_type(day) == wanted]
+
+
+def _means(cell: NDArray[np.int64], value: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    count = np.bincount(cell, minlength=size)
+    total = np.bincount(cell, value, size)
+    return np.asarray(np.divide(total, count, out=np.full(size, np.nan), where=count > 0))
+
+
+def _slots(times: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.int64]:
+    offsets = [_offset(int(time), zone) for time in (times[0], times[-1])]
+    if offsets[0] == offsets[1]:
+        shift = np.full(len(times), offsets[0])
+    else:
+        shift = np.array([_offset(int(time), zone) for time in times])
+    return np.asarray((times + shift) % DAY // INTERVAL)
+
+
+def _offset(time: int, zone: ZoneInfo) -> int:
+    moved = datetime.fromtimestamp(time / 1e6, zone).utcoffset() or timedelta()
+    return int(moved.total_seconds() * 1_000_000)

@@ -1,0 +1,97 @@
+"""Charts: options for ECharts in the palette of the style sheet, one axis of site-local labels."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from nicegui import ui
+
+Options = dict[str, Any]
+Values = Sequence[float | None]
+
+
+def css(name: str) -> str:
+    """The JavaScript that reads a colour of the style sheet; for option keys with a leading colon."""
+    return f"tone('--{name}')"
+
+
+def chart(options: Options, words: str, height: str = "240px") -> ui.echart:
+    """A chart whose text alternative is `words`."""
+    drawn = ui.echart(options).classes("chart").style(f"height:{height}")
+    drawn.props["role"] = "img"
+    drawn.props["aria-label"] = words
+    return drawn
+
+
+def axes(labels: Sequence[str], unit: str, *, zero: bool, every: int | None = None) -> Options:
+    """Grid, axes and tooltip shared by all charts; `every` thins the labels to one in so many."""
+    ink = {":color": css("ink-3"), "fontSize": 12, "fontFamily": "inherit"}
+    interval = {"interval": every - 1} if every else {"interval": "auto", "hideOverlap": True}
+    return {
+        "animation": False,
+        "grid": {"left": 6, "right": 14, "top": 30, "bottom": 4, "containLabel": True},
+        "textStyle": {"fontFamily": "Roboto, 'PingFang SC', 'Noto Sans CJK SC', 'Microsoft YaHei', sans-serif"},
+        "tooltip": {
+            "trigger": "axis",
+            ":backgroundColor": css("card"),
+            ":borderColor": css("line-strong"),
+            "borderWidth": 1,
+            "padding": [6, 10],
+            "extraCssText": "box-shadow:none;border-radius:4px",
+            "textStyle": {":color": css("ink"), "fontSize": 13},
+            "axisPointer": {"type": "line", "lineStyle": {":color": css("line-strong"), "type": "solid"}},
+            ":valueFormatter": f"v => v == null ? '—' : (+v).toLocaleString('en', {{maximumFractionDigits: 2}}) + ' {unit}'",
+        },
+        "xAxis": {
+            "type": "category",
+            "data": list(labels),
+            "boundaryGap": False,
+            "axisLine": {"lineStyle": {":color": css("line-strong")}},
+            "axisTick": {"show": False},
+            "axisLabel": {**ink, **interval},
+        },
+        "yAxis": {
+            "type": "value",
+            "name": unit,
+            "scale": not zero,
+            "splitNumber": 4,
+            "nameTextStyle": {**ink, "align": "right", "padding": [0, 6, 0, 0]},
+            "axisLabel": ink,
+            "splitLine": {"lineStyle": {":color": css("line"), "width": 1}},
+        },
+    }
+
+
+def line(name: str, values: Values, colour: str, **more: Any) -> Options:
+    """A line in a colour of the style sheet; gaps stay gaps."""
+    return {
+        "type": "line",
+        "name": name,
+        "data": list(values),
+        "showSymbol": False,
+        "connectNulls": False,
+        "lineStyle": {":color": css(colour), "width": 2},
+        "itemStyle": {":color": css(colour)},
+        **more,
+    }
+
+
+def band(name: str, low: Values, high: Values, colour: str) -> list[Options]:
+    """The area between two lines; the tooltip leaves it out."""
+    spread = [None if bottom is None or top is None else top - bottom for bottom, top in zip(low, high, strict=True)]
+    bare = {"lineStyle": {"opacity": 0}, "tooltip": {"show": False}, "silent": True, "stack": name}
+    return [
+        line(f"{name} low", low, colour, **bare),
+        line(name, spread, colour, **bare, areaStyle={":color": css(colour), "opacity": 0.16}),
+    ]
+
+
+def bars(name: str, values: Values, colour: str) -> Options:
+    """Bars in a colour of the style sheet."""
+    return {
+        "type": "bar",
+        "name": name,
+        "data": list(values),
+        "barMaxWidth": 26,
+        "barCategoryGap": "28%",
+        "itemStyle": {":color": css(colour), "borderRadius": [2, 2, 0, 0]},
+    }

@@ -1,0 +1,37 @@
+"""The way into a page: sign-in first, then the password of one's own, then the role it needs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from urllib.parse import quote
+
+from nicegui import ui
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from api.context import Context
+from api.pages import text
+from api.pages.element import say
+from api.pages.frame import frame
+from api.pages.visit import Visit, visit
+
+BUILD_SECONDS = 20.0
+
+
+def page(
+    context: Context, path: str, show: Callable[[Visit], Awaitable[None]], *, role: str = "viewer"
+) -> None:
+    """Serve `show` at a path to those who have at least that role."""
+
+    @ui.page(path, response_timeout=BUILD_SECONDS)
+    async def enter(request: Request) -> Response | None:
+        visitor = await asyncio.to_thread(visit, request, context)
+        if visitor.caller is None or not visitor.caller.at_least("viewer"):
+            return RedirectResponse(f"/sign-in?back={quote(visitor.address, safe='')}", 303)
+        if visitor.caller.must_change:
+            return RedirectResponse("/password", 303)
+        if not visitor.may(role):
+            with frame(visitor, text.NOT_ALLOWED):
+                say("p", visitor.say(text.NOT_ALLOWED), "hint")
+            return None
+        await show(visitor)
+        return None

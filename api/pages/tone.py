@@ -1,0 +1,52 @@
+"""Status as words, an icon and a tone: never by colour alone."""
+
+from typing import NamedTuple
+
+from nicegui.element import Element
+
+from api.pages import text
+from api.pages.element import box, say
+from api.pages.icon import icon
+from api.pages.visit import Visit
+from schema.text import Text
+
+
+class Tone(NamedTuple):
+    """How a status looks: its CSS class (good, watch, bad, quiet), its icon, its word."""
+
+    css: str
+    sign: str
+    words: Text
+
+
+TARGET = {
+    "on_track": Tone("good", "good", text.ON_TRACK),
+    "at_risk": Tone("watch", "watch", text.AT_RISK),
+    "exceeded": Tone("bad", "bad", text.EXCEEDED),
+    "unknown": Tone("quiet", "unknown", text.UNKNOWN),
+}
+PRIORITY = {
+    "critical": Tone("bad", "bad", text.PRIORITY_CRITICAL),
+    "warning": Tone("watch", "watch", text.PRIORITY_WARNING),
+    "info": Tone("quiet", "info", text.PRIORITY_INFO),
+}
+HEALTH = {
+    "online": Tone("good", "good", text.ONLINE),
+    "late": Tone("watch", "watch", text.LATE),
+    "offline": Tone("bad", "bad", text.OFFLINE),
+    "replayed": Tone("quiet", "shelved", text.REPLAYED),
+}
+COLD = {
+    "ok": Tone("good", "good", text.COLD_OK),
+    "too_warm": Tone("bad", "bad", text.COLD_WARM),
+    "too_cold": Tone("watch", "watch", text.COLD_COLD),
+    "silent": Tone("quiet", "unknown", text.COLD_SILENT),
+}
+
+
+def chip(visit: Visit, tone: Tone) -> Element:
+    """The status as a small label."""
+    with box("span", f"chip {tone.css}") as element:
+        icon(tone.sign)
+        say("span", visit.say(tone.words))
+    return element

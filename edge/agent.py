@@ -1,0 +1,160 @@
+"""The agent: keeps what devices say in the outbox and sends it until the platform itself has acknowledged it.
+
+record -> outbox (disk) -> sender -> broker -> platform -> ack topic -> the outbox forgets
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from itertools import groupby
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from bus.client import Client, Link, Will
+from bus.messages import Birth, Death, Events, encode_events, encode_state
+from bus.senml import encode
+from bus.topics import Topic
+from edge.driver import Driver, poll
+from edge.outbox import Limits, Message, Outbox
+from edge.sender import Sender
+from edge.settings import AgentSettings, Device
+from schema.errors import Reject, RetryLater
+from schema.event import Event
+from schema.instant import DAY, Clock
+from schema.reading import Reading
+from schema.text import Text
+
+log = logging.getLogger(__name__)
+
+PACK = 100
+"""Readings, or events, of one device in one message."""
+
+
+class Progress(NamedTuple):
+    """Messages sent (again counts again) and acknowledged since the start, waiting on disk, ever dropped."""
+
+    sent: int
+    acknowledged: int
+    pending: int
+    dropped: int
+
+
+class Agent:
+    """`async with Agent(settings, clock, entropy) as agent:` records at once, with or without a broker.
+
+    `entropy(n)` gives n random bytes (os.urandom); Stop when the outbox cannot be opened.
+    """
+
+    def __init__(self, settings: AgentSettings, clock: Clock, entropy: Callable[[int], bytes]) -> None:
+        self._settings = settings
+        self._clock = clock
+        limits = Limits(settings.outbox_size, round(settings.outbox_days * DAY))
+        self._outbox = Outbox(settings.outbox, settings.id, clock, entropy, limits)
+        trusting = settings.acknowledge == "broker"
+        self._sender = Sender(self._outbox, settings.window, settings.patience, trusting=trusting)
+        self._devices: dict[str, Device] = {}
+        self._group = asyncio.TaskGroup()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        self.start("link", self._link())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        # Only a cancellation concerns the group; any other error of the block is the caller's own and goes on bare.
+        mine = isinstance(error, asyncio.CancelledError)
+        try:
+            await self._group.__aexit__(*((kind, error, trace) if mine else (None, None, None)))
+        finally:
+            self._outbox.close()
+
+    @property
+    def progress(self) -> Progress:
+        """How far the stream has come."""
+        return Progress(self._sender.sent, self._sender.acknowledged, self._outbox.pending, self._outbox.dropped)
+
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run a task as long as the agent lives; its failure ends the agent."""
+        self._tasks.append(self._group.create_task(work, name=name))
+
+    def poll(self, name: str, driver: Driver, interval: float) -> None:
+        """Read a driver every `interval` seconds, aligned to the wall clock, as long as the agent lives."""
+        self.start(name, poll(name, driver, interval, self.record, self._clock))
+
+    def born(self, *devices: Device) -> None:
+        """Announce devices; what is recorded afterwards can be of them."""
+        self._devices |= {device.id: device for device in devices}
+        self._append([Message(self._topic(device.id, "state"), _birth(device), retain=True) for device in devices])
+
+    def record(self, readings: Sequence[Reading]) -> None:
+        """Take readings of announced devices; on disk when this returns. Reject("unknown_device") takes none."""
+        messages = []
+        for device, group in groupby(sorted(readings, key=_device), key=_device):
+            rows = list(group)
+            packs = (encode(self._settings.site, rows[at : at + PACK]) for at in range(0, len(rows), PACK))
+            topic = self._topic(device, "readings")
+            messages += [Message(topic, pack) for pack in packs]
+        self._append(messages)
+
+    def record_event(self, device: str, *events: Event) -> None:
+        """Take events of an announced device; on disk when this returns. Reject("unknown_device") takes none."""
+        topic = self._topic(device, "events")
+        parts = (Events(events=events[at : at + PACK]) for at in range(0, len(events), PACK))
+        self._append([Message(topic, encode_events(part)) for part in parts])
+
+    async def drain(self, timeout: float | None, left: int = 0) -> None:
+        """Wait until at most `left` messages wait for their acknowledgement; RetryLater after `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._sender.drained(left)
+        except TimeoutError as error:
+            raise RetryLater(f"{self._outbox.pending} messages not acknowledged after {timeout} s") from error
+
+    def _append(self, messages: list[Message]) -> None:
+        self._outbox.append(messages)
+        self._sender.wake()
+
+    def _topic(self, device: str, channel: str) -> str:
+        known = self._devices.get(device)
+        if known is None:
+            raise Reject("unknown_device", f"{device!r} was never announced; call born() first")
+        return Topic(self._settings.org, self._settings.site, known.building, known.kind, device, channel).path()
+
+    def _own(self, channel: str) -> str:
+        settings = self._settings
+        return Topic(settings.org, settings.site, "agents", "agent", settings.id, channel).path()
+
+    async def _link(self) -> None:
+        """Keep a client connected; it reconnects by itself once it was connected, until then it is tried anew."""
+        settings = self._settings
+        link = Link(url=settings.broker, client_id=f"{settings.org}-{settings.site}-{settings.id}", clean_start=True)
+        will = Will(self._own("state"), encode_state(Death()), qos=1, retain=True)
+        failing = False
+        while True:
+            try:
+                async with Client(link, will) as client:
+                    failing = False
+                    await self._linked(client)
+            except RetryLater as error:
+                if not failing:
+                    log.warning("broker not reached, recording on disk: %s", error)
+                failing = True
+                await asyncio.sleep(error.after)
+
+    async def _linked(self, client: Client) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._greet(client), name="greet")
+                group.create_task(self._sender.run(client), name="send")
+                group.create_task(self._sender.watch(), name="watch")
+                group.create_task(self._sender.listen(client), name="listen")
+        finally:
+            # A clean end would leave the retained "online" standing: the broker only speaks the will of the lost.
+            with contextlib.suppress(RetryLater, TimeoutError):
+                async with asyncio.timeout(1):
+                    await client.publish(self._own("state"), encode_state(Death()), qos=1, retain=True)

@@ -1,0 +1,115 @@
+"""What an agent is told: one TOML file, frozen once read; every fault is named with its place and what to do."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from access.decision import Zone
+from bus.topics import is_segment
+from devices import kinds
+from schema.errors import Stop
+from schema.text import Text
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Count = Annotated[int, msgspec.Meta(gt=0)]
+
+
+def check_id(name: str, what: str) -> None:
+    """ValueError with a suggestion unless `name` can be a segment of a topic."""
+    if is_segment(name):
+        return
+    fitting = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")[:64] or "main-1"
+    raise ValueError(f"{what} {name!r} must be 1 to 64 of a-z 0-9 _ -, beginning with a-z 0-9; try {fitting!r}")
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A device of the agent; `interval` is its seconds between readings (the kind's own when not given)."""
+
+    id: str
+    kind: str
+    building: str
+    title: Text
+    interval: Positive | None = None
+    parent: str | None = None
+    replay: bool = False
+
+    def __post_init__(self) -> None:
+        check_id(self.id, "device id")
+        check_id(self.building, "building id")
+        if self.parent is not None:
+            check_id(self.parent, "parent id")
+        if self.kind not in kinds():
+            raise ValueError(f"device {self.id!r} has kind {self.kind!r}; known are {', '.join(kinds())}")
+
+    @property
+    def seconds(self) -> float:
+        """The seconds between readings."""
+        return self.interval or kinds()[self.kind].interval
+
+
+class GateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A gate: where to ask for a decision, and what it needs to decide by itself.
+
+    `budget` is the seconds a person waits for the platform; `sync` the seconds between fetches of the permit list.
+    """
+
+    device: Device
+    zone: Zone
+    api: str
+    token: str
+    pepper: str
+    path: Path
+    budget: Positive = 0.3
+    sync: Positive = 60.0
+
+    def __post_init__(self) -> None:
+        if self.device.kind != "gate":
+            raise ValueError(f"device {self.device.id!r} is a {self.device.kind}; a gate's device has kind 'gate'")
+        if not self.api.startswith(("http://", "https://")):
+            raise ValueError(f"api {self.api!r} must begin with http:// or https://")
+
+
+class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An agent: who it is, the broker, the outbox and its limits (bytes, days), how it sends.
+
+    `window` bounds the messages sent but not yet acknowledged; after `patience` seconds without progress all those
+    are sent again. `acknowledge = "broker"` trusts the broker's PUBACK, for platforms that acknowledge nothing else.
+    """
+
+    id: str
+    site: str
+    org: str = "dayuan"
+    broker: str = "mqtt://127.0.0.1:1883"
+    outbox: Path = Path("outbox.db")
+    outbox_size: Count = 2_000_000_000
+    outbox_days: Positive = 90.0
+    acknowledge: Literal["platform", "broker"] = "platform"
+    window: Count = 2000
+    patience: Positive = 20.0
+    pause: Positive = 5.0
+    connect_timeout: Positive = 10.0
+    devices: tuple[Device, ...] = ()
+    gates: tuple[GateSettings, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_id(self.id, "agent id")
+        check_id(self.site, "site id")
+        check_id(self.org, "org id")
+        ids = [device.id for device in (*self.devices, *(gate.device for gate in self.gates))]
+        if twice := sorted({name for name in ids if ids.count(name) > 1}):
+            raise ValueError(f"device ids must be unique, given more than once: {', '.join(twice)}")
+
+
+def load(path: Path) -> AgentSettings:
+    """The settings in a TOML file; Stop with the place and the reason of the first fault."""
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), AgentSettings)
+    except FileNotFoundError as error:
+        raise Stop(f"no agent configuration at {path}; write one or name it with --config") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Stop(f"{path} is not TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        raise Stop(f"{path}: {error}") from error

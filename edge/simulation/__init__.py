@@ -1,0 +1,1 @@
+"""A simulated compound: people, weather and calendar drive its meters, gates and canteen; a seed gives all of it."""
