@@ -79,10 +79,10 @@ class Calendar:
         days, rest = np.divmod(times, DAY)
         quarter = rest // _QUARTER
         first = int(days[0])
-        if (days == first).all():
-            return self._hours_of(first)[quarter]
-        found, place = np.unique(days, return_inverse=True)
-        return np.stack([self._hours_of(int(day)) for day in found])[place, quarter]
+        found = range(first, first + 1) if (days == first).all() else np.unique(days)
+        table = np.stack([self._hours_of(int(day)) for day in found])
+        hours: NDArray[np.int16] = table[np.searchsorted(found, days), quarter]
+        return hours
 
     def _hours_of(self, day: int) -> NDArray[np.int16]:
         """The hour of the week at each quarter of a UTC day; zones change at quarters at the finest."""

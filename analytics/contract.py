@@ -83,7 +83,7 @@ class Model:
     warnings: tuple[Evidence, ...]
 
     def predict(self, days: Days) -> NDArray[np.float64]:
-        """The use the baseline would have had; a day type it never saw is taken as its nearest, the mean of its levels."""
+        """The use the baseline would have had; a day type it never saw takes the mean of the levels."""
         usual = float(np.mean(list(self.levels.values())))
         level = np.array([self.levels.get(name, usual) for name in days.type])
         heat, cool = degree_days(days.temperature, self.bases)
@@ -124,10 +124,10 @@ def fit(days: Days, bases: tuple[float, float] = BASES) -> Model:
     covered = n / len(days.day) if days.day else 0.0
     lacking = []
     if n < MIN_DAYS:
-        text = Text(f"基期只有 {n} 个完整日，至少需要 {MIN_DAYS} 个。", f"{n} whole baseline days, {MIN_DAYS} are needed.")
+        text = Text(f"基期只有 {n} 个完整日，至少需要 {MIN_DAYS} 个。", f"{n} whole baseline days of {MIN_DAYS}.")
         lacking.append(Evidence("baseline_days", n, MIN_DAYS, text))
     if covered < MIN_COVERED:
-        text = Text(f"基期完整日占 {covered:.0%}，要求 90%。", f"{covered:.0%} of the baseline days are whole, 90% needed.")
+        text = Text(f"基期完整日占 {covered:.0%}，要求 90%。", f"{covered:.0%} of the baseline is whole days, not 90%.")
         lacking.append(Evidence("baseline_coverage", covered, MIN_COVERED, text))
     measured = days.kwh[valid]
     if not lacking and float(measured.mean()) <= 0:

@@ -1,228 +1,256 @@
-"""Overview: all that the live page and the API show of a site at one instant."""
+"""Overview: a site at one instant, gathered from the store and the registry."""
 
-from decimal import Decimal
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 import msgspec
+import numpy as np
 
+from analytics import boundary, carriers, daybook
+from analytics.board import (
+    AlarmLine,
+    Alarms,
+    Canteen,
+    CarrierBooks,
+    ContractSavings,
+    CurvePoint,
+    DeviceHealth,
+    Devices,
+    Overview,
+    PowerNow,
+    PowerToday,
+    SiteHeader,
+    TargetTrack,
+)
+from analytics.books import consumption
+from analytics.calendar import Calendar
+from analytics.canteen import Cabinet, Service
+from analytics.ledger import INTERVAL, ceil
+from analytics.occupancy import Heads
+from analytics.targets import Basis, Goal, track
+from analytics.typical import DAY_TYPES, WEEKS, Grid, Load, Profile, midnight
+from devices import kinds
+from devices.kind import Carrier
+from schema.errors import Reject
+from schema.instant import SECOND
+from schema.series import SeriesKey
 from schema.text import Text
+from store.registry.alarms import Alarm, open_alarms
+from store.registry.base import Registry
+from store.registry.contracts import Contract, contracts
+from store.registry.goals import Coefficient, Target, factors, targets
+from store.registry.places import Device, Site, devices
+from store.series.port import SeriesStore
 
-# Every `time`, `since`, `start`, `end` below is ISO 8601 with the site's offset. None says "not known", never zero.
-# `devices` beside a figure are the ids of the meters it was summed from: with the period they are its drill-down.
-
-
-class SiteHeader(msgspec.Struct, frozen=True, kw_only=True):
-    """Which compound this is."""
-
-    id: str
-    title: Text
-    timezone: str
-    area_m2: float | None
-    people: int | None
-
-
-class PowerNow(msgspec.Struct, frozen=True, kw_only=True):
-    """The sum of the main meters' fresh power; `kw` is None when none is fresh."""
-
-    kw: float | None
-    fresh: int
-    expected: int
-    devices: list[str]
-    missing: list[str]
-
-
-class TargetTrack(msgspec.Struct, frozen=True, kw_only=True):
-    """A target against the books: used so far, allowed by now, its limit, and where the period will end."""
-
-    id: int
-    title: Text
-    carrier: str
-    basis: Literal["total", "area", "people"]
-    unit: str
-    start: str
-    end: str
-    used: float | None
-    allowed_to_date: float | None
-    limit: float
-    forecast: float | None
-    low: float | None
-    high: float | None
-    status: Literal["on_track", "at_risk", "exceeded", "unknown"]
-    why: Text
-    coverage: float
-    estimated_share: float | None
-    devices: list[str]
-
-
-class CarrierBooks(msgspec.Struct, frozen=True, kw_only=True):
-    """One carrier's books: today and yesterday up to the same time of day, and the month; `coverage` is of the month.
-
-    `kgce` and `kgco2` are the month's, None where the carrier has none (water) or no factor is valid.
-    """
-
-    carrier: str
-    title: Text
-    unit: str
-    today: float | None
-    yesterday: float | None
-    month: float | None
-    kgce: float | None
-    kgco2: float | None
-    estimated_share: float | None
-    coverage: float
-    devices: list[str]
-    target: TargetTrack | None
+CARRIERS: dict[Carrier, Text] = {
+    "electricity": Text("用电", "Electricity"),
+    "water": Text("用水", "Water"),
+    "gas": Text("燃气", "Gas"),
+    "heat": Text("热力", "Heat"),
+}
+PER: dict[str, tuple[Basis, str]] = {"total": ("total", ""), "area": ("area", "/m2"), "people": ("people", "/person")}
+def overview(store: SeriesStore, registry: Registry, site: str, now: int) -> Overview:
+    """All the live page shows of a site; Reject("unknown_site"), RetryLater while a store is away."""
+    with registry.reading() as session:
+        place = session.get(Site, site)
+        if place is None:
+            raise Reject("unknown_site", site)
+        calendar = Calendar(place.timezone, place.calendar)
+        today = calendar.local(now).date()
+        known = [device for device in devices(session, site) if device.kind in kinds()]
+        goals = targets(session, site, today)
+        agreed = contracts(session, site)
+        coefficients = factors(session)
+        alarms = open_alarms(session, site)
+        day = daybook.read(session, site, calendar, now)
+    scene = Scene(store, place, calendar, now, known, _latest(store, known))
+    load, profile = _load(scene, goals)
+    tracks = [_target(scene, goal, load, profile) for goal in goals]
+    return Overview(
+        now=scene.iso(now),
+        site=SiteHeader(
+            id=place.id,
+            title=Text(place.title_zh, place.title_en),
+            timezone=place.timezone,
+            area_m2=place.area_m2,
+            people=place.people,
+        ),
+        power=_power(scene),
+        carriers=[_carrier(scene, carrier, load, coefficients, tracks) for carrier in CARRIERS if scene.mains(carrier)],
+        power_today=_power_today(scene, load, profile),
+        heads=daybook.heads(store, known, day, calendar, now),
+        canteen=daybook.canteen(store, known, scene.last, day, calendar, now),
+        targets=tracks,
+        contracts=_contracts(scene, agreed),
+        alarms=_alarms(scene, alarms),
+        devices=_health(scene),
+    )
 
 
-class CurvePoint(msgspec.Struct, frozen=True, array_like=True):
-    """Mean power of the 15 minutes that begin at `time`."""
-
-    time: str
-    kw: float | None
-
-
-class PowerToday(msgspec.Struct, frozen=True, kw_only=True):
-    """Today's load curve, and the median of the same day type in the last 4 weeks (`days`) over the whole day."""
-
-    today: list[CurvePoint]
-    typical: list[CurvePoint]
-    day_type: Text
-    days: list[str]
-
-
-class Heads(msgspec.Struct, frozen=True, kw_only=True):
-    """People in the compound since the nightly reset; `uncertain` says why the count may be off, None when it is not.
-
-    `present` and `entries` are None where no gate has ever spoken.
-    """
-
-    present: int | None
-    entries: int | None
-    exits: int | None
-    since: str
-    source: Literal["events", "counters", "none"]
-    curve: list[tuple[str, int]]
-    uncertain: Text | None
-    devices: list[str]
+def _load(scene: Scene, goals: Sequence[Target]) -> tuple[Load, Profile]:
+    """Every main meter's quarter hours: the running periods in full, and the 4 weeks before today."""
+    spans = [_span(scene, goal.period) for goal in goals]
+    spans.append(_span(scene, "month"))
+    first = min([scene.today - timedelta(weeks=WEEKS), *(start for start, _ in spans)])
+    grid = Grid.of(first, max(end for _, end in spans), scene.calendar.zone)
+    registers = [
+        device.series(register)
+        for carrier in CARRIERS
+        for device in scene.mains(carrier)
+        if (register := kinds()[device.kind].consumption)
+    ]
+    since = midnight(first, scene.calendar.zone)
+    books = consumption(scene.store, registers, since, ceil(scene.now + 1), "15min", scene.calendar.zone)
+    load = Load.of(books, grid)
+    return load, Profile.of(load, scene.calendar.day_type, scene.today)
 
 
-class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """A meal window of today; waste is None when no plate was weighed, `clean_share` is of plates with <= 30 g left."""
-
-    window: Literal["breakfast", "lunch", "dinner"]
-    title: Text
-    meals: int
-    plates: int
-    waste_g: float | None
-    clean_share: float | None
-
-
-class Cabinet(msgspec.Struct, frozen=True, kw_only=True):
-    """A cold-chain cabinet: its newest temperature (degree C) against the limits of its class (GB 31654-2021)."""
-
-    device: str
-    title: Text
-    storage: Literal["chilled", "frozen"]
-    temperature: float | None
-    low: float | None
-    high: float
-    time: str | None
-    state: Literal["ok", "too_warm", "too_cold", "silent"]
-
-
-class Canteen(msgspec.Struct, frozen=True, kw_only=True):
-    """The canteen today, the lunches to expect tomorrow, and its cabinets."""
-
-    windows: list[Window]
-    meals: int
-    waste_g: float | None
-    clean_share: float | None
-    lunches_tomorrow: int | None
-    tomorrow: Text
-    cabinets: list[Cabinet]
+def _carrier(
+    scene: Scene, carrier: Carrier, load: Load, coefficients: list[Coefficient], tracks: list[TargetTrack]
+) -> CarrierBooks:
+    mains = scene.mains(carrier)
+    own = load.of_devices({device.id for device in mains})
+    month, _ = _span(scene, "month")
+    day = midnight(scene.today, scene.calendar.zone)
+    before = midnight(scene.today - timedelta(days=1), scene.calendar.zone)
+    used = own.total(midnight(month, scene.calendar.zone), scene.now)
+    unit = _unit(carrier)
+    amounts = [carriers.Amount(carrier, unit, used.value, month)] if used.value is not None else []
+    coal = carriers.convert(amounts, coefficients, "kgce", "equivalent")
+    carbon = carriers.convert(amounts, coefficients, "kgco2", "location")
+    return CarrierBooks(
+        carrier=carrier,
+        title=CARRIERS[carrier],
+        unit=unit,
+        today=own.total(day, scene.now).value,
+        yesterday=own.total(before, min(before + scene.now - day, day)).value,
+        month=used.value,
+        kgce=coal.value if coal.factors else None,
+        kgco2=carbon.value if carbon.factors else None,
+        basis=_basis(coal, carbon),
+        estimated_share=used.estimated_share,
+        coverage=used.coverage,
+        devices=[key.device for key, said in zip(own.keys, own.spoken(), strict=True) if said],
+        target=next((one for one in tracks if one.carrier == carrier and one.basis == "total"), None),
+    )
 
 
-class ContractSavings(msgspec.Struct, frozen=True, kw_only=True):
-    """Savings of a contract so far, positive = saved. Preliminary: no adjustment was agreed and nobody signed.
-
-    `fsu` is the fractional savings uncertainty at `confidence`; figures are None when `why` says what is missing.
-    """
-
-    id: int
-    title: Text
-    client: str
-    esco: str
-    carrier: str
-    start: str
-    end: str
-    baseline: float | None
-    measured: float | None
-    saved: float | None
-    share_saved: float | None
-    fsu: float | None
-    confidence: float
-    value_yuan: Decimal | None
-    esco_yuan: Decimal | None
-    esco_share: Decimal
-    estimated_share: float | None
-    cv_rmse: float | None
-    preliminary: bool
-    why: Text
-    devices: list[str]
+def _basis(coal: carriers.Converted, carbon: carriers.Converted) -> Text | None:
+    if not coal.factors and not carbon.factors:
+        return None
+    zh = [f"{factor.value:g} {factor.unit}（{factor.source}）" for factor in (*coal.factors, *carbon.factors)]
+    en = [f"{factor.value:g} {factor.unit} ({factor.source})" for factor in (*coal.factors, *carbon.factors)]
+    if coal.outdated or carbon.outdated:
+        zh.append("尚无更新的因子")
+        en.append("no newer factor is published")
+    return Text(f"当量值口径：{'；'.join(zh)}", f"Equivalent basis: {'; '.join(en)}")
 
 
-class AlarmLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One open alarm."""
-
-    id: int
-    priority: str
-    state: str
-    device: str
-    point: str
-    rule: str
-    since: str
-    text: Text
-
-
-class Alarms(msgspec.Struct, frozen=True, kw_only=True):
-    """Open alarms: how many by priority, and the newest five."""
-
-    open: dict[str, int]
-    newest: list[AlarmLine]
-
-
-class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """A device that does not report as it should; `last` is its newest reading."""
-
-    id: str
-    title: Text
-    kind: str
-    building: str
-    state: Literal["late", "offline"]
-    last: str | None
+def _target(scene: Scene, row: Target, load: Load, profile: Profile) -> TargetTrack:
+    mains = {device.id: device for device in scene.devices if device.parent is None}
+    rows = [
+        position
+        for position, key in enumerate(load.keys)
+        if key.device in mains and kinds()[mains[key.device].kind].carrier == row.carrier
+    ]
+    start, end = _span(scene, row.period)
+    people = float(scene.site.people) if scene.site.people else None
+    basis, per = PER[row.basis]
+    divisor = {"total": 1.0, "area": scene.site.area_m2, "people": people}[basis]
+    goal = Goal(limit=row.limit, start=start, end=end, basis=basis, divisor=divisor)
+    found = track(goal, load.rows(rows), profile.rows(rows), scene.now)
+    unit = _unit(row.carrier)
+    return TargetTrack(
+        id=row.id,
+        title=Text(row.title_zh, row.title_en),
+        carrier=row.carrier,
+        basis=basis,
+        unit=f"{unit}{per}",
+        start=scene.iso(midnight(start, scene.calendar.zone)),
+        end=scene.iso(midnight(end, scene.calendar.zone)),
+        **msgspec.structs.asdict(found),
+    )
 
 
-class Devices(msgspec.Struct, frozen=True, kw_only=True):
-    """Device health: late beyond 2 expected intervals, offline beyond 3 or when its agent is gone."""
-
-    total: int
-    online: int
-    late: int
-    offline: int
-    unhealthy: list[DeviceHealth]
+def _contracts(scene: Scene, agreed: list[Contract]) -> list[ContractSavings]:
+    known = {device.id: device for device in scene.devices}
+    return [boundary.so_far(scene.store, contract, known, scene.calendar, scene.now) for contract in agreed]
 
 
-class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """A site at `now`."""
+def _alarms(scene: Scene, found: list[Alarm]) -> Alarms:
+    """Shelved alarms are somebody's decision: they wait without being counted."""
+    shown = [alarm for alarm in found if not alarm.shelved(scene.now)]
+    counts: dict[str, int] = {}
+    for alarm in shown:
+        counts[alarm.priority] = counts.get(alarm.priority, 0) + 1
+    newest = [
+        AlarmLine(
+            id=alarm.id,
+            priority=alarm.priority,
+            state=alarm.phase,
+            device=alarm.device,
+            point=alarm.point,
+            rule=alarm.rule,
+            since=scene.iso(alarm.begin),
+            text=alarm.title,
+        )
+        for alarm in shown[:5]
+    ]
+    return Alarms(open=counts, newest=newest)
 
-    now: str
-    site: SiteHeader
-    power: PowerNow
-    carriers: list[CarrierBooks]
-    power_today: PowerToday
-    heads: Heads
-    canteen: Canteen
-    targets: list[TargetTrack]
-    contracts: list[ContractSavings]
-    alarms: Alarms
-    devices: Devices
+
+def _health(scene: Scene) -> Devices:
+    unhealthy = []
+    for device in scene.devices:
+        last = scene.heard(device)
+        age = scene.age(device.state_since if last is None else last, device)
+        # History sent again is as old as it is; only its agent can be away.
+        silent = 0.0 if device.replay else age
+        if device.state != "offline" and silent <= LATE:
+            continue
+        unhealthy.append(
+            DeviceHealth(
+                id=device.id,
+                title=Text(device.title_zh, device.title_en),
+                kind=device.kind,
+                building=device.building,
+                state="offline" if device.state == "offline" or silent > OFFLINE else "late",
+                last=None if last is None else scene.iso(last),
+            )
+        )
+    offline = sum(device.state == "offline" for device in unhealthy)
+    return Devices(
+        total=len(scene.devices),
+        online=len(scene.devices) - len(unhealthy),
+        late=len(unhealthy) - offline,
+        offline=offline,
+        unhealthy=unhealthy,
+    )
+
+
+def _unit(carrier: str) -> str:
+    """The unit a carrier is booked in."""
+    points = [kind.point(kind.consumption) for kind in kinds().values() if kind.carrier == carrier and kind.consumption]
+    return next((point.unit for point in points if point), "")
+
+
+__all__ = [
+    "AlarmLine",
+    "Alarms",
+    "Cabinet",
+    "Canteen",
+    "CarrierBooks",
+    "ContractSavings",
+    "CurvePoint",
+    "DeviceHealth",
+    "Devices",
+    "Heads",
+    "Overview",
+    "PowerNow",
+    "PowerToday",
+    "Service",
+    "SiteHeader",
+    "TargetTrack",
+    "overview",
+]

@@ -104,8 +104,8 @@ def track(goal: Goal, load: Load, profile: Profile, now: int) -> Track:
     status, why = _judge(goal, ahead["forecast"], ahead["high"])
     if profile.borrowed & {profile.types[row] for row in np.unique(grid.day[period]).tolist()}:
         why = Text(
-            f"{why.zh}近四周没有同类日，部分日期按全部日均值估计。",
-            f"{why.en} Some day types did not occur in the last 4 weeks: all days' mean stands in.",
+            f"{why.zh}近四周缺少同类日，部分日期借用其他日型估计。",
+            f"{why.en} Some day types did not occur in the last 4 weeks: others stand in.",
         )
     return Track(
         used=used,

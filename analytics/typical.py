@@ -1,6 +1,6 @@
 """Typical days: 15-minute books laid out by local day and time of day, and what such a type of day usually takes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -12,12 +12,21 @@ from analytics.books import Books
 from analytics.ledger import INTERVAL
 from schema.instant import DAY, to_micros
 from schema.series import Quality, SeriesKey
+from schema.text import Text
 
-DayType = Callable[[date], str]
-"""The kind of day a local date is (workday, weekend, holiday), by the calendar of the site."""
+TypeOfDay = Callable[[date], str]
+"""The type of a local day, as analytics.calendar.Calendar.day_type answers it."""
+
+DAY_TYPES: dict[str, Text] = {
+    "workday": Text("工作日", "workday"),
+    "weekend": Text("周末", "weekend day"),
+    "holiday": Text("节假日", "holiday"),
+}
 
 SLOTS = DAY // INTERVAL
 WEEKS = 4
+NEAREST = {"holiday": "weekend", "weekend": "holiday"}
+"""The type that stands in for one that had no day in those weeks; after that the mean of all days does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,15 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True)
+class Total:
+    """What was used, None when nothing is known; the estimated share of it, and the share of the time that is known."""
+
+    value: float | None
+    estimated_share: float | None
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """Consumption of meters on a grid: `value[m, i]` is NaN where nothing is known, `estimated` where it is a guess."""
 
@@ -71,6 +89,35 @@ class Load:
         quality[books.code[inside], column[inside]] = books.quality[inside]
         return cls(books.keys, grid, value, quality == Quality.ESTIMATED, quality == Quality.PARTIAL)
 
+    def rows(self, meters: Sequence[int]) -> "Load":
+        """Some of the meters."""
+        chosen = list(meters)
+        keys = tuple(self.keys[row] for row in chosen)
+        return Load(keys, self.grid, self.value[chosen], self.estimated[chosen], self.partial[chosen])
+
+    def of_devices(self, names: Collection[str]) -> "Load":
+        """The meters of these devices."""
+        return self.rows([row for row, key in enumerate(self.keys) if key.device in names])
+
+    def total(self, start: int, end: int) -> "Total":
+        """What all meters took in [start, end); a quarter hour that is cut counts in proportion, if it has ended."""
+        share = np.clip((end - self.grid.start) / INTERVAL, 0.0, 1.0) * (self.grid.start >= start)
+        inside = share > 0
+        value, known = self.value[:, inside], ~np.isnan(self.value[:, inside])
+        # The running quarter hour holds only what has been counted so far.
+        weight = np.where(self.partial[:, inside], 1.0, share[inside])
+        used = float(np.nansum(value * weight))
+        guessed = float(np.nansum(value * weight * self.estimated[:, inside]))
+        asked = float(share.sum()) * len(self.keys)
+        if not known.any():
+            return Total(None, None, 0.0)
+        return Total(used, guessed / used if used else 0.0, float((known * share[inside]).sum()) / asked)
+
+    def whole(self) -> NDArray[np.float64]:
+        """Quarter hours of all meters that speak, NaN where one of them does not know the whole of it."""
+        own = np.where(self.partial, np.nan, self.value)[self.spoken()]
+        return own.sum(axis=0) if len(own) else np.full(len(self.grid.start), np.nan)
+
     def spoken(self) -> NDArray[np.bool_]:
         """Which meters ever said anything on the grid."""
         return np.asarray(~np.isnan(self.value).all(axis=1))
@@ -81,7 +128,7 @@ class Profile:
     """What meters take by the habit of the last 4 weeks: `expected[m, i]` on the grid, NaN where no day tells.
 
     `history` are the rows of the dates it was learnt from, `types[d]` each date's type, and `borrowed` the types that
-    had no day of their own in those weeks and use the mean of all days.
+    had no day of their own in those weeks and use another's.
     """
 
     expected: NDArray[np.float64]
@@ -90,7 +137,7 @@ class Profile:
     borrowed: frozenset[str]
 
     @classmethod
-    def of(cls, load: Load, day_type: DayType, today: date) -> "Profile":
+    def of(cls, load: Load, day_type: TypeOfDay, today: date) -> "Profile":
         """Means per meter, day type and time of day over the days of the last 4 weeks before today."""
         grid = load.grid
         types = tuple(day_type(day) for day in grid.dates)
@@ -100,15 +147,24 @@ class Profile:
         rows = tuple(row for row, day in enumerate(grid.dates) if since <= day < today)
         learn = np.isin(grid.day, rows) & ~np.isnan(load.value) & ~load.partial
         cell = kind * SLOTS + grid.slot
+        stand_in = np.array(
+            [names.index(NEAREST[name]) if NEAREST.get(name) in names else row for row, name in enumerate(names)]
+        )
+        nearest = stand_in[kind] if names else kind
         expected = np.full(load.value.shape, np.nan)
         told = set()
         for meter, mask in enumerate(learn):
             own = _means(cell[mask], load.value[meter, mask], len(names) * SLOTS)
             every = _means(grid.slot[mask], load.value[meter, mask], SLOTS)
             told |= {types[row] for row in set(grid.day[mask].tolist())}
-            expected[meter] = np.where(np.isnan(own[cell]), every[grid.slot], own[cell])
+            near = own[nearest * SLOTS + grid.slot]
+            expected[meter] = np.where(np.isnan(own[cell]), np.where(np.isnan(near), every[grid.slot], near), own[cell])
         spoken = sorted({int(row) for mask in learn for row in np.unique(grid.day[mask])})
         return cls(expected, types, tuple(spoken), frozenset(names) - frozenset(told))
+
+    def rows(self, meters: Sequence[int]) -> "Profile":
+        """The habits of some of the meters."""
+        return Profile(self.expected[list(meters)], self.types, self.history, self.borrowed)
 
 
 def midnight(day: date, zone: ZoneInfo) -> int:
@@ -116,7 +172,7 @@ def midnight(day: date, zone: ZoneInfo) -> int:
     return to_micros(datetime(day.year, day.month, day.day, tzinfo=zone))
 
 
-def alike(dates: Sequence[date], day_type: DayType, today: date, like: date) -> list[date]:
+def alike(dates: Sequence[date], day_type: TypeOfDay, today: date, like: date) -> list[date]:
     """The days of the last 4 weeks before today that are of the type of another day."""
     since, wanted = today - timedelta(weeks=WEEKS), day_type(like)
     return [day for day in dates if since <= day < today and day_type(day) == wanted]

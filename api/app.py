@@ -1,17 +1,52 @@
 """The web application: REST, live stream, pages."""
 
-from fastapi import FastAPI
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
 from starlette.middleware.sessions import SessionMiddleware
 
+from api import pages, problems
+from api.auth import Viewer
 from api.context import Context
+from api.problems import not_found
+from api.routes import (
+    alarms,
+    auth,
+    consumption,
+    deadletters,
+    devices,
+    gates,
+    health,
+    live,
+    overview,
+    permits,
+    series,
+    sites,
+    users,
+)
+from api.sessions import SESSION_SECONDS
 
-SESSION_SECONDS = 7 * 24 * 3600
+PREFIX = "/api/v1"
+DESCRIPTION = """A government or campus compound, run on its own sensor data.
+
+Sign in at `POST /api/v1/auth/sign-in` (session cookie), or send `Authorization: Bearer <token>`. Times are ISO 8601
+with the offset of the site; a parameter without an offset is in the site's time zone. Errors are RFC 9457 problems."""
 
 
 def create_app(context: Context) -> FastAPI:
-    """The whole web application over one context."""
-    app = FastAPI(title="Dayuan", summary="A compound, run on its own sensor data")
+    """The whole web application over one context; end `context.hub` when the server is told to stop."""
+    app = FastAPI(
+        title="Dayuan",
+        version=version("dayuan"),
+        description=DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_url=None,
+        responses={"4XX": {"model": problems.Problem, "content": {problems.MEDIA_TYPE: {}}, "description": "Problem"}},
+    )
     app.state.context = context
+    problems.install(app)
     app.add_middleware(
         SessionMiddleware,
         secret_key=context.secret,
@@ -20,4 +55,43 @@ def create_app(context: Context) -> FastAPI:
         same_site="lax",
         https_only=context.secure_cookies,
     )
+    for concept in (
+        auth,
+        sites,
+        overview,
+        devices,
+        series,
+        consumption,
+        alarms,
+        gates,
+        permits,
+        live,
+        deadletters,
+        users,
+    ):
+        app.include_router(concept.router, prefix=PREFIX)
+    app.include_router(health.router)
+    app.include_router(_documentation(), include_in_schema=False)
+    pages.mount(app, context)
     return app
+
+
+def _documentation() -> APIRouter:
+    """The API's description, for those who may use it."""
+    router = APIRouter()
+
+    @router.get("/openapi.json")
+    def openapi(request: Request, _: Viewer) -> dict[str, object]:
+        described: FastAPI = request.app
+        return described.openapi()
+
+    @router.get("/docs", response_class=HTMLResponse)
+    def docs(_: Viewer) -> HTMLResponse:
+        return get_swagger_ui_html(openapi_url="/openapi.json", title="Dayuan API")
+
+    # The pages answer every path that is left, with HTML: a mistyped API path shall get a problem document.
+    @router.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    def unknown(path: str, _: Viewer) -> None:
+        raise not_found(f"no /api/{path}; see /docs")
+
+    return router

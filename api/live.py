@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -34,9 +34,11 @@ class _Subscriber:
 
 
 class Hub:
-    """One shared state with a version; a subscriber is a cursor into it, so a slow one costs nothing and skips ahead.
+    """One shared state with a version; a subscriber is a cursor into it, so a slow one costs nothing
+    and skips ahead.
 
-    `offer`, `announce` and `close` may be called from any thread. `flush` is the least time in s between two lists.
+    `offer`, `announce` and `close` may be called from any thread. `flush` is the least time in s between two lists,
+    `readings` counts all that was offered.
     """
 
     def __init__(self, flush: float = 0.25) -> None:
@@ -49,6 +51,7 @@ class Hub:
         self._values: dict[SeriesKey, _Value] = {}
         self._notices: deque[_Notice] = deque()
         self._subscribers: set[_Subscriber] = set()
+        self.readings = 0
 
     @property
     def clients(self) -> int:
@@ -70,6 +73,7 @@ class Hub:
             strict=True,
         )
         with self._lock:
+            self.readings += len(batch)
             before = self._version
             for code, time, value, quality in rows:
                 key = batch.keys[code]
@@ -92,11 +96,11 @@ class Hub:
                 self._dropped = self._notices.popleft().version
             self._wake()
 
-    async def subscribe(self, site: str | None = None) -> AsyncIterator[list[dict[str, Any]]]:
+    async def subscribe(self, site: str | None = None) -> AsyncGenerator[list[dict[str, Any]], None]:
         """What is new since the last list, oldest first, of one site or of all; ends when the hub closes.
 
-        Values are `{"kind": "latest", "site", "device", "point", "time" (us), "value", "quality"}`; notices as announced.
-        `{"kind": "lagged"}` comes first where notices were missed: read the state again.
+        Values are `{"kind": "latest", "site", "device", "point", "time" (us), "value", "quality"}`, notices as
+        announced; `{"kind": "lagged"}` comes first where notices were missed: read the state again.
         """
         subscriber = _Subscriber(asyncio.get_running_loop())
         with self._lock:

@@ -8,6 +8,7 @@ from threading import BoundedSemaphore
 from pwdlib import PasswordHash
 
 from api.problems import invalid
+from schema.errors import Stop
 from store.registry.base import Registry
 from store.registry.people import User, audit, end_sessions
 
@@ -76,4 +77,18 @@ def ensure_admin(registry: Registry, random: Random, now: int) -> str | None:
             user.password_hash = kept
             end_sessions(session, FIRST_ADMIN)
         audit(session, now, "platform", "one-time password", FIRST_ADMIN)
+    return password
+
+
+def reissue(registry: Registry, name: str, random: Random, now: int) -> str:
+    """A new one-time password for an account, whose sessions end; Stop where there is none of that name."""
+    password = one_time(random)
+    kept = hashed(password)
+    with registry.writing() as session:
+        user = session.get(User, name)
+        if user is None:
+            raise Stop(f"there is no account {name!r}")
+        user.password_hash, user.must_change = kept, True
+        end_sessions(session, name)
+        audit(session, now, "platform", "one-time password", name)
     return password

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Path
 
+from analytics.overview import LATE, OFFLINE, SHORTEST
 from api.auth import Viewer
 from api.context import Context, Ctx
 from api.problems import not_found
@@ -16,8 +17,6 @@ from schema.series import SeriesKey
 from store.registry.places import Device, Site
 
 Health = Literal["online", "late", "offline", "never"]
-LATE_INTERVALS = 2
-OFFLINE_INTERVALS = 3
 
 
 def zone_of(site: Site) -> ZoneInfo:
@@ -57,7 +56,9 @@ DeviceOf = Annotated[Device, Depends(device_of)]
 def series_of(devices: Sequence[Device]) -> list[SeriesKey]:
     """Every series those devices may have, after the declarations of their kinds."""
     known = kinds()
-    return [device.series(point.name) for device in devices if device.kind in known for point in known[device.kind].points]
+    return [
+        device.series(point.name) for device in devices if device.kind in known for point in known[device.kind].points
+    ]
 
 
 def last_seen(latest: Batch) -> dict[str, int]:
@@ -70,12 +71,12 @@ def last_seen(latest: Batch) -> dict[str, int]:
 
 
 def health(device: Device, seen: int | None, now: int) -> Health:
-    """Late beyond 2 expected intervals, offline beyond 3 or when its agent says so; history sent again is never late."""
+    """Late beyond 2 expected intervals, offline beyond 3 or when its agent says so; replayed history is never late."""
+    if device.state == "offline":
+        return "offline"
     if seen is None:
         return "never"
-    if device.state != "online":
-        return "offline"
-    silent = now - seen
-    if device.replay or silent <= LATE_INTERVALS * device.interval * SECOND:
+    age = (now - seen) / max(device.interval * SECOND, SHORTEST)
+    if device.replay or age <= LATE:
         return "online"
-    return "late" if silent <= OFFLINE_INTERVALS * device.interval * SECOND else "offline"
+    return "late" if age <= OFFLINE else "offline"

@@ -26,9 +26,7 @@ def wait(failures: int) -> int:
     return int(min(2 ** (failures - FREE_FAILURES + 1), LONGEST_WAIT))
 
 
-def sign_in(
-    context: Context, cookies: MutableMapping[str, Any], name: str, password: str, random: Random
-) -> User:
+def sign_in(context: Context, cookies: MutableMapping[str, Any], name: str, password: str, random: Random) -> User:
     """Begin a session and put its id in the cookie; 401 for a wrong pair, 429 before the account's wait is over."""
     now = context.clock()
     account = digest(name)

@@ -10,6 +10,8 @@ from schema.event import Event
 from schema.stream import Acknowledged, Position
 from schema.text import Text
 
+_Words = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+
 
 class Birth(msgspec.Struct, frozen=True, kw_only=True):
     """A device is there: what people call it, its seconds between readings, the meter it is a sub-meter of.
@@ -46,8 +48,8 @@ class _Placed(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class _Title(msgspec.Struct):
-    zh: Annotated[str, msgspec.Meta(max_length=200)]
-    en: Annotated[str, msgspec.Meta(max_length=200)]
+    zh: _Words
+    en: _Words
 
 
 class _Online(_Placed, kw_only=True, tag_field="state", tag="online"):
@@ -104,8 +106,11 @@ def decode_events(payload: bytes) -> Events:
     rejects = []
     for index, raw in enumerate(body.events):
         try:
-            good.append(_event.decode(raw))
-        except (msgspec.DecodeError, RecursionError) as error:
+            event = _event.decode(raw)
+            if not event.id or not event.id.isprintable():
+                raise msgspec.ValidationError("no usable id")
+            good.append(event)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             rejects.append(Rejected(index, "bad_event", str(error), b'{"events":[' + bytes(raw) + b"]}"))
     where = position(body.agent, body.epoch, body.seq, body.floor)
     return Events(events=tuple(good), position=where, rejects=tuple(rejects))
@@ -134,5 +139,5 @@ def _decode(decoder: msgspec.json.Decoder[_T], payload: bytes) -> _T:
     check_size(payload)
     try:
         return decoder.decode(payload)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Reject("undecodable", str(error)) from error

@@ -88,12 +88,14 @@ class Parser:
     def _parse(self, data: bytes, parsed: Parsed) -> None:
         topics, payloads, ids, packets = parsed
         names, version5, end, start = self._names, self._version5, len(data), 0
-        while start + 1 < end:
+        self._need = 0
+        while end - start >= 2:
             head, length, body = data[start], data[start + 1], start + 2
             if length > 127:
-                if body + 3 > end and max(data[start + 1 : end]) > 127 and data[end - 1] > 127:
+                try:
+                    length, body = _varint(data, start + 1)
+                except IndexError:
                     break
-                length, body = _varint(data, start + 1)
             surplus = max(0, length - self._max_packet)
             stop = body + length - surplus
             if stop > end:
@@ -109,7 +111,7 @@ class Parser:
                 if version5:
                     properties, at = (data[at], at + 1) if data[at] < 128 else _varint(data, at)
                     at += properties
-                if at > stop or head & 0x04 or (packet_id == 0) is (head & 0x02 != 0):
+                if at > stop or head & 0x04 or (packet_id > 0) != (head & 0x02 > 0):
                     raise ProtocolError("malformed PUBLISH")
                 topics.append(names.get(raw) or self._name(raw))
                 payloads.append(data[at:stop])
@@ -118,18 +120,181 @@ class Parser:
                 packets.append((head, data[body:stop]))
             start = stop
             if surplus:
-                here = min(surplus, end - start)
-                self._skip = surplus - here
-                start += here
-        if start < end:
-            self._rest += data[start:]
-            self._need = max(self._need, 2)
-        # `_need` speaks of the packet at the front of `_rest`
-        if start + 1 >= end or stop <= end:
-            self._need = 0
+                dropped = min(surplus, end - start)
+                self._skip = surplus - dropped
+                start += dropped
+        self._rest += data[start:]
 
     def _name(self, raw: bytes) -> str:
         if len(self._names) >= 65_536:
             self._names.clear()
         # A topic that is no UTF-8 is somebody's message all the same: the receiver refuses it by its name.
         return self._names.setdefault(raw, raw.decode(errors="replace"))
+
+
+def connect(
+    version: int,
+    client_id: str,
+    *,
+    clean_start: bool,
+    keepalive: int,
+    session_expiry: int,
+    receive_maximum: int,
+    user: str | None = None,
+    password: str | None = None,
+    will: Will | None = None,
+) -> bytes:
+    """CONNECT; in 3.1.1 the session lives as long as the broker pleases."""
+    flags = clean_start << 1 | (password is not None) << 6 | (user is not None) << 7
+    body = [_text(client_id)]
+    if will is not None:
+        flags |= 0x04 | will.qos << 3 | will.retain << 5
+        body += [b"\0" if version == 5 else b"", _text(will.topic), _binary(will.payload)]
+    body += [_text(user)] if user is not None else []
+    body += [_text(password)] if password is not None else []
+    head = b"\0\x04MQTT" + struct.pack(">BBH", version, flags, keepalive)
+    if version == 5:
+        head += struct.pack(">BBIBH", 8, _SESSION_EXPIRY, session_expiry, _RECEIVE_MAXIMUM, receive_maximum)
+    return _packet(0x10, head + b"".join(body))
+
+
+def publish(
+    version: int,
+    topic: bytes,
+    payload: bytes,
+    packet_id: int = 0,
+    *,
+    retain: bool = False,
+    dup: bool = False,
+    expiry: int | None = None,
+) -> bytes:
+    """PUBLISH, at QoS 1 where it has a packet id; `expiry` in s is version 5's, version 3.1.1 leaves it out."""
+    head = PUBLISH | retain | (packet_id > 0) << 1 | dup << 3
+    label = packet_id.to_bytes(2, "big") if packet_id else b""
+    properties = b""
+    if version == 5:
+        properties = b"\0" if expiry is None else struct.pack(">BBI", 5, _EXPIRY, expiry)
+    length = 2 + len(topic) + len(label) + len(properties) + len(payload)
+    return b"".join(
+        (bytes((head,)), _encode_varint(length), len(topic).to_bytes(2, "big"), topic, label, properties, payload)
+    )
+
+
+def pubacks(ids: Sequence[int]) -> bytes:
+    """One PUBACK for each packet id, in order."""
+    return struct.pack(f">{len(ids)}I", *[0x4002_0000 | packet_id for packet_id in ids])
+
+
+def subscribe(version: int, packet_id: int, filters: Iterable[str], qos: int = 1) -> bytes:
+    """SUBSCRIBE to all filters at one QoS."""
+    body = packet_id.to_bytes(2, "big") + (b"\0" if version == 5 else b"")
+    return _packet(0x82, body + b"".join(_text(text) + bytes((qos,)) for text in filters))
+
+
+def parse_connack(body: bytes) -> Connack:
+    """A CONNACK of either version: one of 3.1.1 (how an old broker refuses version 5) has no properties."""
+    if len(body) < 2:
+        raise ProtocolError("malformed CONNACK")
+    properties = _properties(body, 2) if len(body) > 2 else {}
+    return Connack(
+        bool(body[0] & 1),
+        body[1],
+        _number(properties.get(_RECEIVE_MAXIMUM)) or 65_535,
+        _number(properties.get(_SERVER_KEEP_ALIVE)),
+        _words(properties.get(_REASON_STRING)),
+    )
+
+
+def parse_puback(body: bytes) -> tuple[int, int]:
+    """(packet id, reason code) of a PUBACK; 3.1.1 knows no reason but success."""
+    if len(body) < 2:
+        raise ProtocolError("malformed PUBACK")
+    return int.from_bytes(body[:2], "big"), body[2] if len(body) > 2 else 0
+
+
+def parse_suback(version: int, body: bytes) -> tuple[int, bytes]:
+    """(packet id, one reason code a filter) of a SUBACK."""
+    try:
+        at = 2
+        if version == 5:
+            length, at = _varint(body, at)
+            at += length
+    except IndexError as error:
+        raise ProtocolError("malformed SUBACK") from error
+    if at > len(body) - 1:
+        raise ProtocolError("malformed SUBACK")
+    return int.from_bytes(body[:2], "big"), body[at:]
+
+
+def parse_disconnect(body: bytes) -> int:
+    """The reason code of the broker's DISCONNECT (version 5)."""
+    return body[0] if body else 0
+
+
+def _properties(body: bytes, at: int) -> dict[int, bytes]:
+    """The raw values of a property block by identifier; of a repeated one the last."""
+    found: dict[int, bytes] = {}
+    try:
+        length, at = _varint(body, at)
+        end = at + length
+        if end > len(body):
+            raise ProtocolError("a property block ends too early")
+        while at < end:
+            form = _PROPERTY_FORM[body[at]]
+            if form in _WIDTH:
+                stop = at + 1 + _WIDTH[form]
+            elif form == _VARINT:
+                stop = _varint(body, at + 1)[1]
+            else:
+                stop = at + 1
+                for _ in range(2 if form == _PAIR else 1):
+                    stop += 2 + (body[stop] << 8 | body[stop + 1])
+            if stop > end:
+                raise ProtocolError("a property ends too early")
+            found[body[at]] = body[at + 1 : stop]
+            at = stop
+    except (IndexError, KeyError) as error:
+        raise ProtocolError("malformed properties") from error
+    return found
+
+
+def _number(raw: bytes | None) -> int | None:
+    return None if raw is None else int.from_bytes(raw, "big")
+
+
+def _words(raw: bytes | None) -> str:
+    return "" if raw is None else raw[2:].decode(errors="replace")
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """(value, position after it) of a variable byte integer (MQTT 5 section 1.5.5); IndexError where it is cut off."""
+    value = 0
+    for place in range(4):
+        byte = data[at + place]
+        value |= (byte & 0x7F) << 7 * place
+        if byte < 128:
+            return value, at + place + 1
+    raise ProtocolError("malformed length")
+
+
+def _encode_varint(value: int) -> bytes:
+    if value < 128:
+        return bytes((value,))
+    out = bytearray()
+    while value > 127:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _packet(head: int, body: bytes) -> bytes:
+    return bytes((head,)) + _encode_varint(len(body)) + body
+
+
+def _text(text: str) -> bytes:
+    return _binary(text.encode())
+
+
+def _binary(data: bytes) -> bytes:
+    return len(data).to_bytes(2, "big") + data

@@ -30,7 +30,7 @@ def position(agent: object, epoch: object, seq: object, floor: object) -> Positi
         isinstance(agent, str)
         and is_segment(agent)
         and isinstance(epoch, str)
-        and 0 < len(epoch) <= 64
+        and is_segment(epoch.lower())
         and type(seq) is int
         and type(floor) is int
         and 1 <= floor <= seq < 1 << 63

@@ -18,8 +18,8 @@ from schema.stream import Position
 VERSION = 10
 RELATIVE = (1 << 28) * 1_000_000
 """A resolved time before this instant counts from now (RFC 8428 section 4.5.3)."""
-LATEST = 253_402_300_800_000_000
-"""The year 10000; a time beyond it is a mistake, such as seconds that were milliseconds."""
+LATEST = (1 << 32) * 1_000_000
+"""February 2106: a time beyond it is a mistake, as when milliseconds are sent for seconds; up to it none is rounded."""
 
 
 class _Fault(NamedTuple):
@@ -99,7 +99,7 @@ def decode(payload: bytes, site: str, device: str, now: int) -> Pack:
     if b'_"' not in payload and b"\\" not in payload:
         try:
             records = _decoder.decode(payload)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass  # told apart record by record below
         else:
             return _resolve(records, {}, site, device, now)
@@ -198,7 +198,7 @@ def _one_by_one(payload: bytes) -> tuple[list[_Record], dict[int, _Fault]]:
             fault = _Fault("not_a_number", repr(element["v"])[:200], element)
         else:
             try:
-                record = msgspec.convert(element, _Record)
+                record = _record(element)
             except msgspec.ValidationError as error:
                 fault = _Fault("bad_record", str(error), element)
         if fault is not None:
@@ -212,9 +212,17 @@ def _one_by_one(payload: bytes) -> tuple[list[_Record], dict[int, _Fault]]:
 def _bases(element: dict[str, Any]) -> _Record:
     # Later records build on these: where they cannot be read, those would silently mean something else.
     try:
-        return msgspec.convert({label: element[label] for label in _BASE if label in element}, _Record)
+        return _record({label: element[label] for label in _BASE if label in element})
     except msgspec.ValidationError as error:
         raise Reject("bad_base", str(error)) from error
+
+
+def _record(element: dict[str, Any]) -> _Record:
+    # An escape can smuggle in what no text may hold, such as NUL or half a surrogate pair.
+    record = msgspec.convert(element, _Record)
+    if not "".join(filter(None, (record.bn, record.bu, record.n, record.u))).isprintable():
+        raise msgspec.ValidationError("unprintable character")
+    return record
 
 
 def _micros(seconds: float) -> int:

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     timezone: str = Field(default="Asia/Shanghai", description="of sites that are first heard of in a message")
     store: str = Field(default="", description="time series: duckdb:///path, influxdb://host:8086/db, ...")
     registry: str = Field(default="", description="registry database: sqlite:///path, postgresql+psycopg://...")
+    secret: SecretStr = Field(
+        default=SecretStr(""), description="signs sessions and keys credentials; else made and kept in the data folder"
+    )
     broker: Broker = Broker()
     web: Web = Web()
     ingest: Ingest = Ingest()

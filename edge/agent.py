@@ -4,6 +4,7 @@ record -> outbox (disk) -> sender -> broker -> platform -> ack topic -> the outb
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from itertools import groupby
@@ -18,7 +19,7 @@ from edge.driver import Driver, poll
 from edge.outbox import Limits, Message, Outbox
 from edge.sender import Sender
 from edge.settings import AgentSettings, Device
-from schema.errors import Reject, RetryLater
+from schema.errors import DayuanError, Reject, RetryLater, Stop
 from schema.event import Event
 from schema.instant import DAY, Clock
 from schema.reading import Reading
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 
 PACK = 100
 """Readings, or events, of one device in one message."""
+
+_REFUSED = 60.0
+_FAREWELL = 1.0
 
 
 class Progress(NamedTuple):
@@ -107,13 +111,13 @@ class Agent:
         parts = (Events(events=events[at : at + PACK]) for at in range(0, len(events), PACK))
         self._append([Message(topic, encode_events(part)) for part in parts])
 
-    async def drain(self, timeout: float | None, left: int = 0) -> None:
-        """Wait until at most `left` messages wait for their acknowledgement; RetryLater after `timeout` seconds."""
+    async def drain(self, within: float | None, left: int = 0) -> None:
+        """Wait until at most `left` messages wait for their acknowledgement; RetryLater after `within` seconds."""
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(within):
                 await self._sender.drained(left)
         except TimeoutError as error:
-            raise RetryLater(f"{self._outbox.pending} messages not acknowledged after {timeout} s") from error
+            raise RetryLater(f"{self._outbox.pending} messages not acknowledged after {within} s") from error
 
     def _append(self, messages: list[Message]) -> None:
         self._outbox.append(messages)
@@ -130,21 +134,24 @@ class Agent:
         return Topic(settings.org, settings.site, "agents", "agent", settings.id, channel).path()
 
     async def _link(self) -> None:
-        """Keep a client connected; it reconnects by itself once it was connected, until then it is tried anew."""
+        """Keep a client: it reconnects by itself once it was connected; before that, and when refused, make another."""
         settings = self._settings
         link = Link(url=settings.broker, client_id=f"{settings.org}-{settings.site}-{settings.id}", clean_start=True)
         will = Will(self._own("state"), encode_state(Death()), qos=1, retain=True)
-        failing = False
+        said = ""
         while True:
+            pause = _REFUSED
             try:
                 async with Client(link, will) as client:
-                    failing = False
+                    said = ""
                     await self._linked(client)
-            except RetryLater as error:
-                if not failing:
-                    log.warning("broker not reached, recording on disk: %s", error)
-                failing = True
-                await asyncio.sleep(error.after)
+            except* (RetryLater, Stop) as group:
+                error = _innermost(group)
+                if said != str(error):
+                    log.warning("recording on disk only: %s", error)
+                said = str(error)
+                pause = error.after if isinstance(error, RetryLater) else _REFUSED
+            await asyncio.sleep(pause)
 
     async def _linked(self, client: Client) -> None:
         try:
@@ -155,6 +162,34 @@ class Agent:
                 group.create_task(self._sender.listen(client), name="listen")
         finally:
             # A clean end would leave the retained "online" standing: the broker only speaks the will of the lost.
-            with contextlib.suppress(RetryLater, TimeoutError):
-                async with asyncio.timeout(1):
-                    await client.publish(self._own("state"), encode_state(Death()), qos=1, retain=True)
+            with contextlib.suppress(DayuanError, TimeoutError):
+                async with asyncio.timeout(_FAREWELL):
+                    await client.publish(self._own("state"), encode_state(Death()), retain=True)
+
+    async def _greet(self, client: Client) -> None:
+        """After every connection say that the agent is there, and send again what nobody has acknowledged."""
+        settings = self._settings
+        title = Text(f"边缘代理 {settings.id}", f"Edge agent {settings.id}")
+        birth = encode_state(Birth(title=title, interval=0))
+        await client.subscribe([self._own("ack")])
+        while True:
+            seen = client.connects
+            with contextlib.suppress(Reject, RetryLater):
+                await client.publish(self._own("state"), birth, retain=True)
+            await client.changed(seen)
+            self._sender.rewind()
+
+
+def _device(reading: Reading) -> str:
+    return reading.device
+
+
+def _birth(device: Device) -> bytes:
+    birth = Birth(title=device.title, interval=device.seconds, parent=device.parent, replay=device.replay)
+    return encode_state(birth)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

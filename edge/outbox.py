@@ -4,27 +4,25 @@ One stream (agent, epoch, seq). The epoch is the life of the file; seq runs 1, 2
 """
 
 import logging
-import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from schema.errors import RetryLater, Stop
+from edge.durable import open_durable, transaction
 from schema.instant import DAY, Clock
 from schema.stream import Acknowledged, Position
 
 log = logging.getLogger(__name__)
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS message (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, stored INTEGER NOT NULL,
-    topic TEXT NOT NULL, retain INTEGER NOT NULL, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS life (epoch TEXT NOT NULL, dropped INTEGER NOT NULL);
-"""
+_TABLES = (
+    """message (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, stored INTEGER NOT NULL,
+        topic TEXT NOT NULL, retain INTEGER NOT NULL, body BLOB NOT NULL)""",
+    "life (epoch TEXT NOT NULL, dropped INTEGER NOT NULL)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Entry(NamedTuple):
 class Outbox:
     """The outbox in the SQLite file `path`; `entropy(n)` gives n random bytes (os.urandom).
 
-    A file that is not a sound database is moved aside and a new epoch begun; Stop when another process has it open.
+    A damaged file is moved aside and a new epoch begun; Stop when another process has it open.
     """
 
     def __init__(
@@ -65,32 +63,11 @@ class Outbox:
         self._clock = clock
         self._entropy = entropy
         self._limits = limits or Limits()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._open(path)
-        except sqlite3.OperationalError as error:
-            raise Stop(f"outbox {path}: {error}; is another agent using it, is the directory writable?") from error
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            aside = _move_aside(path, clock())
-            log.critical("outbox %s is damaged (%s): moved to %s, a new epoch begins", path, error, aside)
-            self._open(path)
-
-    def _open(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=1.0)
-        # EXCLUSIVE: two processes sending one stream would each delete what the other has not sent.
-        for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):
-            self._db.execute(f"PRAGMA {pragma}")
-        (sound,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
-        if sound != "ok":
-            raise sqlite3.DatabaseError(sound)
-        with self._transaction():
-            for statement in _SCHEMA.split(";"):
-                self._db.execute(statement)
-            life = self._db.execute("SELECT epoch, dropped FROM life").fetchone()
-            if life is None:
-                life = (self._entropy(8).hex(), 0)
-                self._db.execute("INSERT INTO life VALUES (?, ?)", life)
+        self._db = open_durable(path, _TABLES, clock())
+        life = self._db.execute("SELECT epoch, dropped FROM life").fetchone()
+        if life is None:
+            life = (entropy(8).hex(), 0)
+            self._db.execute("INSERT INTO life VALUES (?, ?)", life)
         self.epoch: str = life[0]
         self.dropped: int = life[1]
         self._count()
@@ -113,20 +90,17 @@ class Outbox:
         if not messages:
             return
         now = self._clock()
-        try:
-            with self._transaction():
-                self._db.executemany(
-                    "INSERT INTO message (stored, topic, retain, body) VALUES (?, ?, ?, ?)",
-                    [(now, message.topic, message.retain, message.body) for message in messages],
-                )
-                grown = self.size + sum(len(message.body) for message in messages)
-                floor, freed = self._beyond(grown - self._limits.size, now - self._limits.age)
-                dropped = floor - self.floor
-                if dropped:
-                    self._db.execute("DELETE FROM message WHERE seq < ?", (floor,))
-                    self._db.execute("UPDATE life SET dropped = dropped + ?", (dropped,))
-        except sqlite3.OperationalError as error:
-            raise RetryLater(f"outbox: {error}", after=10) from error
+        with transaction(self._db):
+            self._db.executemany(
+                "INSERT INTO message (stored, topic, retain, body) VALUES (?, ?, ?, ?)",
+                [(now, message.topic, message.retain, message.body) for message in messages],
+            )
+            grown = self.size + sum(len(message.body) for message in messages)
+            floor, freed = self._beyond(grown - self._limits.size, now - self._limits.age)
+            dropped = floor - self.floor
+            if dropped:
+                self._db.execute("DELETE FROM message WHERE seq < ?", (floor,))
+                self._db.execute("UPDATE life SET dropped = dropped + ?", (dropped,))
         self.last += len(messages)
         self.size = grown - freed
         if dropped:
@@ -156,7 +130,7 @@ class Outbox:
         if ack.seq < self.floor:
             return 0
         deleted = ack.seq + 1 - self.floor
-        with self._transaction():
+        with transaction(self._db):
             (freed,) = self._db.execute("SELECT SUM(LENGTH(body)) FROM message WHERE seq <= ?", (ack.seq,)).fetchone()
             self._db.execute("DELETE FROM message WHERE seq <= ?", (ack.seq,))
         self.floor = ack.seq + 1
@@ -178,9 +152,11 @@ class Outbox:
 
     def _renew(self) -> None:
         """Begin a new epoch, numbering what is here from 1."""
-        log.critical("the platform knows more of epoch %s than this outbox: restored from a copy? New epoch", self.epoch)
+        log.critical(
+            "the platform knows more of epoch %s than this outbox: restored from a copy? New epoch", self.epoch
+        )
         epoch = self._entropy(8).hex()
-        with self._transaction():
+        with transaction(self._db):
             rows = self._db.execute("SELECT stored, topic, retain, body FROM message ORDER BY seq").fetchall()
             self._db.execute("DELETE FROM message")
             self._db.execute("DELETE FROM sqlite_sequence WHERE name = 'message'")
@@ -194,22 +170,3 @@ class Outbox:
         labels = msgspec.json.encode(Position(self._agent, self.epoch, seq, self.floor))
         head, brace, rest = body.partition(b"{")
         return b"".join((head, labels[:-1], b"," if brace else b"}", rest))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
-
-def _move_aside(path: Path, now: int) -> Path:
-    aside = path.with_name(f"{path.name}.damaged-{now}")
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
-    return aside

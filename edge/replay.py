@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from devices import kinds
 from devices.kind import DeviceKind, Point
 from edge.agent import PACK
+from edge.settings import Device
 from edge.table import Row, Table, number
 from schema.errors import Stop
 from schema.instant import SECOND, Clock
@@ -81,7 +82,7 @@ def choose_meters(
     columns = [(at, title) for at, title in enumerate(table.columns) if not only or title in only]
     named = {title: _named_point(kind, mode, title) for _, title in columns}
     if all(named.values()):
-        name = _cleaned(device or table.path.stem)
+        name = cleaned(device or table.path.stem)
         title_of_device = Text(f"{name} {kind.title.zh}", f"{name} {kind.title.en.lower()}")
         return [Meter(at, name, "site", title_of_device, *found) for at, title in columns if (found := named[title])]
     if device:
@@ -90,8 +91,8 @@ def choose_meters(
     meters = [
         Meter(
             at,
-            f"{_cleaned(title)}-{kind.short}",
-            _cleaned(title),
+            f"{cleaned(title)}-{kind.short}",
+            cleaned(title),
             Text(f"{title} {kind.title.zh}", f"{title} {kind.title.en.lower()}"),
             point.name,
             unit,
@@ -137,6 +138,21 @@ def gauges(table: Table, meters: list[Meter], left: Left) -> Iterator[list[Readi
                 readings.append(Reading(meter.device, meter.point, row.start, float(value), meter.unit))
         if readings:
             yield readings
+
+
+def devices(table: Table, kind: DeviceKind, meters: list[Meter]) -> tuple[Device, ...]:
+    """The devices to announce, marked as a replay, with the file's cadence."""
+    return tuple(
+        Device(
+            id=name,
+            kind=kind.name,
+            building=meter.building,
+            title=meter.title,
+            interval=table.cadence / SECOND,
+            replay=True,
+        )
+        for name, meter in {meter.device: meter for meter in meters}.items()
+    )
 
 
 async def paced(
@@ -199,12 +215,12 @@ def _counted_point(kind: DeviceKind, mode: Mode, unit: str) -> tuple[Point, str]
         points.sort(key=lambda point: point.name not in (kind.consumption, kind.demand))
     if not points:
         raise Stop(
-            f"a {kind.name} has no {wanted}{f' in {unit}' if unit else ''}; try the other --as, or another --kind"
+            f"{kind.name} has no {mode}{f' in {unit}' if unit else ''}; try the other --as, or another --kind"
         )
     return points[0], unit or points[0].unit
 
 
-def _cleaned(title: str) -> str:
+def cleaned(title: str) -> str:
     """A title as an id: a segment of a topic."""
     name = re.sub(r"[^a-z0-9_]+", "-", title.lower()).strip("-_")[:48]
     if not name:

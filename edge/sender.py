@@ -6,7 +6,7 @@ import logging
 from bus.client import Client
 from bus.messages import decode_ack
 from edge.outbox import Entry, Outbox
-from schema.errors import DayuanError, Reject, RetryLater
+from schema.errors import Reject, RetryLater
 from schema.stream import Acknowledged
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Sender:
                 continue
             try:
                 await _publish(client, entries)
-            except DayuanError as error:
+            except (Reject, RetryLater) as error:
                 if not failing:
                     log.warning("cannot send, %d messages wait: %s", self._outbox.pending, error)
                 failing = True
@@ -96,8 +96,8 @@ class Sender:
             for payload in inbox.payloads:
                 try:
                     self.settle(decode_ack(payload))
-                except Reject as error:
-                    log.warning("acknowledgement not understood: %s", error)
+                except (Reject, RetryLater) as error:
+                    log.warning("acknowledgement not taken: %s", error)
             client.acknowledge(inbox)
 
     def settle(self, ack: Acknowledged) -> None:
@@ -154,7 +154,7 @@ class Sender:
 
 async def _publish(client: Client, entries: list[Entry]) -> None:
     """Publish all, in order; the first failure is raised after every one has ended."""
-    publishing = (client.publish(entry.topic, entry.body, qos=1, retain=entry.retain) for entry in entries)
+    publishing = [client.publish_soon(entry.topic, entry.body, retain=entry.retain) for entry in entries]
     for result in await asyncio.gather(*publishing, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result

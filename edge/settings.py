@@ -60,7 +60,7 @@ class GateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     zone: Zone
     api: str
     token: str
-    pepper: str
+    pepper: bytes
     path: Path
     budget: Positive = 0.3
     sync: Positive = 60.0
@@ -81,16 +81,14 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     id: str
     site: str
+    outbox: Path
     org: str = "dayuan"
     broker: str = "mqtt://127.0.0.1:1883"
-    outbox: Path = Path("outbox.db")
     outbox_size: Count = 2_000_000_000
     outbox_days: Positive = 90.0
     acknowledge: Literal["platform", "broker"] = "platform"
     window: Count = 2000
     patience: Positive = 20.0
-    pause: Positive = 5.0
-    connect_timeout: Positive = 10.0
     devices: tuple[Device, ...] = ()
     gates: tuple[GateSettings, ...] = ()
 
@@ -104,11 +102,17 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 def load(path: Path) -> AgentSettings:
-    """The settings in a TOML file; Stop with the place and the reason of the first fault."""
+    """The settings in a TOML file, its relative paths from its own folder; Stop with the place of the first fault."""
+
+    def within(kind: type, value: object) -> object:
+        if kind is Path and isinstance(value, str):
+            return path.parent / value
+        raise TypeError(f"a path in quotes is wanted, not {value!r}")
+
     try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), AgentSettings)
-    except FileNotFoundError as error:
-        raise Stop(f"no agent configuration at {path}; write one or name it with --config") from error
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), AgentSettings, dec_hook=within)
+    except OSError as error:
+        raise Stop(f"agent configuration {path}: {error.strerror}; write one, or name another") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Stop(f"{path} is not TOML: {error}") from error
     except msgspec.ValidationError as error:

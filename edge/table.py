@@ -33,7 +33,7 @@ class Table:
     path: Path
     zone: tzinfo
     columns: tuple[str, ...]
-    times: array[int]
+    times: "array[int]"
     cadence: int
     duplicates: int
 

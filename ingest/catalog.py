@@ -25,7 +25,10 @@ class Limits:
 
 
 class Catalog:
-    """Devices by (site, id); a slot is a point of a device in one unit, numbered as they are first heard of."""
+    """Devices by (site, id); a slot is a point of a device in one unit, numbered as they are first heard of.
+
+    Slot i belongs to series `keys[code[i]]` and is told in `units[i]`.
+    """
 
     def __init__(self, registry: Registry, clock: Clock, refresh: int) -> None:
         self._registry = registry
@@ -34,7 +37,9 @@ class Catalog:
         self._read = 0
         self._devices: dict[tuple[str, str], Device] = {}
         self._slots: dict[tuple[SeriesKey, str | None], int] = {}
+        self._codes: dict[SeriesKey, int] = {}
         self.keys: list[SeriesKey] = []
+        self.code: list[int] = []
         self.units: list[str] = []
         self.limits = Limits()
 
@@ -56,8 +61,11 @@ class Catalog:
             if described is None:
                 raise Reject("unknown_point", f"a {device.kind} has no point {point!r}")
             factor, offset = conversion(unit or described.unit, described.quantity)
-            slot = self._slots[key, unit] = len(self.keys)
-            self.keys.append(key)
+            slot = self._slots[key, unit] = len(self.code)
+            code = self._codes.setdefault(key, len(self.keys))
+            if code == len(self.keys):
+                self.keys.append(key)
+            self.code.append(code)
             self.units.append(unit or described.unit)
             self.limits.factor.append(factor)
             self.limits.offset.append(offset)

@@ -24,6 +24,8 @@ from store.registry.events import StoredEvent
 from store.registry.places import Device, Site
 from store.series.port import PartialWrite, SeriesStore
 
+UNKNOWN = "unknown_device"
+
 
 @dataclass(slots=True)
 class Turn:
@@ -170,13 +172,12 @@ class Pipeline:
         """Take in again what was parked because its device was not known yet; the ids of those letters."""
         if not turn.births:
             return []
+        born = {(birth.site, birth.id) for birth in turn.births}
+        early = [letter for letter in turn.parked if letter.reason == UNKNOWN and (letter.site, letter.device) in born]
+        turn.parked = [letter for letter in turn.parked if letter not in early]
         with self._registry.reading() as session:
-            letters = [
-                letter
-                for birth in turn.births
-                for letter in deadletters.whole(session, birth.site, birth.id, "unknown_device")
-            ]
-        for letter in letters:
+            letters = [letter for site, device in born for letter in deadletters.whole(session, site, device, UNKNOWN)]
+        for letter in (*letters, *early):
             self._take(turn, letter.topic, letter.payload, now)
         return [letter.id for letter in letters]
 
@@ -193,13 +194,13 @@ class Pipeline:
             origin = np.repeat(np.arange(len(turn.origin)), turn.counts)
             for row in bad.tolist():
                 topic = turn.origin[origin[row]]
-                key = self._catalog.keys[turn.slot[row]]
+                key = self._catalog.keys[self._catalog.code[turn.slot[row]]]
                 unit = self._catalog.units[turn.slot[row]]
                 reading = Reading(topic.device, key.point, turn.time[row], turn.value[row], unit)
                 alone = senml.encode(topic.site, [reading])
                 turn.parked.append(_parked(topic, REASONS[reason[row]], f"{key.point} = {turn.value[row]:g}", alone))
         good = reason == 0
-        used, code = np.unique(slot[good], return_inverse=True)
+        used, code = np.unique(np.array(self._catalog.code, np.int64)[slot[good]], return_inverse=True)
         return Batch.of([self._catalog.keys[index] for index in used.tolist()], code, time[good], converted[good])
 
     def _park_rows(self, turn: Turn, batch: Batch, refused: PartialWrite) -> None:

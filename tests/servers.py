@@ -88,7 +88,9 @@ bind-address = "127.0.0.1:{free_port()}"
   auth-enabled = {str(auth).lower()}
   log-enabled = false
 """)
-    with running([command, "run", "-config", str(config)], folder, lambda: answers(f"http://127.0.0.1:{port}/ping")) as process:
+    with running(
+        [command, "run", "-config", str(config)], folder, lambda: answers(f"http://127.0.0.1:{port}/ping")
+    ) as process:
         yield Server(port, process)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,7 @@ class Context:
 
 
 class Column(NamedTuple):
-    """A column of state: one cell a series, or a row of `width` cells, starting out as `start`."""
+    """A column of state: a cell for each series, or `width` of them (shape (width, series)), starting as `start`."""
 
     dtype: str
     width: int | None = None
@@ -92,7 +92,7 @@ class Detector(Protocol):
     """One file of this package: which series it looks at, what it remembers of each, and one step in time."""
 
     rule: Rule
-    layout: Layout
+    layout: ClassVar[Layout]
 
     def selects(self, key: SeriesKey) -> bool:
         """Whether it looks at a series."""
@@ -112,7 +112,7 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a detector remembers: row i of each column belongs to series `keys[i]`."""
+    """What a detector remembers: cell i of each column belongs to series `keys[i]`."""
 
     keys: tuple[SeriesKey, ...] = ()
     columns: Columns = field(default_factory=dict)
@@ -127,12 +127,14 @@ def update(detector: Detector, state: State, batch: Batch, context: Context) -> 
     without a number or only partly measured are left out.
     """
     state, seen = _admit(detector, state, batch.keys)
+    horizon = min(context.now + DAY, _LATEST)
     place = seen.place[batch.code]
-    usable = (place >= 0) & (np.abs(batch.value) < ABSURD) & (batch.quality != Quality.PARTIAL)
-    usable &= (batch.time > 0) & (batch.time < min(context.now + DAY, _LATEST)) & (batch.quality != Quality.ESTIMATED)
-    usable &= batch.time > state.columns["last"][place]
-    if not usable.all():
-        batch, place = batch.take(usable), place[usable]
+    usable = (place >= 0) & (np.abs(batch.value) < ABSURD) & (batch.time > 0) & (batch.time < horizon)
+    usable &= (batch.quality != Quality.PARTIAL) & (batch.quality != Quality.ESTIMATED)
+    batch, place = batch.take(usable), place[usable]
+    new = batch.time > state.columns["last"][place]
+    if not new.all():
+        batch, place = batch.take(new), place[new]
     findings: list[Finding] = []
     if len(batch):
         hour = _hours(seen, batch, context)
@@ -176,6 +178,11 @@ def tell(
     return [(int(i), int(begin[i]), bool(active[i])) for i in chosen]
 
 
+def shape_of(series: int, width: int | None) -> tuple[int, ...]:
+    """The shape of a column: series run last, so that those of one hour lie together."""
+    return (series,) if width is None else (width, series)
+
+
 @cache
 def point_of(kind: str, point: str) -> Point | None:
     """The declaration behind a stored point, also behind its interval series."""
@@ -207,10 +214,9 @@ def _admit(detector: Detector, state: State, keys: tuple[SeriesKey, ...]) -> tup
     rows = {**state.rows, **{key: len(state.keys) + i for i, key in enumerate(new)}}
     columns = {}
     for name, (dtype, width, start) in {**SHARED, **detector.layout}.items():
-        shape = (len(known),) if width is None else (len(known), width)
-        columns[name] = np.full(shape, start, dtype)
+        columns[name] = np.full(shape_of(len(known), width), start, dtype)
         if state.keys:
-            columns[name][: len(state.keys)] = state.columns[name]
+            columns[name][..., : len(state.keys)] = state.columns[name]
     sites = tuple(sorted({key.site for key in keys}))
     place = np.array([rows.get(key, -1) for key in keys], np.intp)
     seen = Seen(keys, place, np.array([sites.index(key.site) for key in keys], np.intp), sites)
@@ -236,8 +242,8 @@ def _waves(place: NDArray[np.intp], time: NDArray[np.int64]) -> Iterator[NDArray
         return
     order = np.lexsort((time, place))
     same = (np.diff(place[order]) == 0) & (np.diff(time[order]) == 0)
-    order = order[np.append(~same, True)]  # noqa: FBT003 - numpy's own signature
-    starts = np.flatnonzero(np.append(True, np.diff(place[order]) != 0))  # noqa: FBT003
+    order = order[np.append(~same, True)]
+    starts = np.flatnonzero(np.append(True, np.diff(place[order]) != 0))
     rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
     by_rank = np.argsort(rank, kind="stable")
     yield from np.split(order[by_rank], np.cumsum(np.bincount(rank))[:-1])

@@ -24,7 +24,7 @@ def chart(options: Options, words: str, height: str = "240px") -> ui.echart:
 
 def axes(labels: Sequence[str], unit: str, *, zero: bool, every: int | None = None) -> Options:
     """Grid, axes and tooltip shared by all charts; `every` thins the labels to one in so many."""
-    ink = {":color": css("ink-3"), "fontSize": 12, "fontFamily": "inherit"}
+    ink = {":color": css("ink-3"), "fontSize": 12}
     interval = {"interval": every - 1} if every else {"interval": "auto", "hideOverlap": True}
     return {
         "animation": False,
@@ -39,7 +39,7 @@ def axes(labels: Sequence[str], unit: str, *, zero: bool, every: int | None = No
             "extraCssText": "box-shadow:none;border-radius:4px",
             "textStyle": {":color": css("ink"), "fontSize": 13},
             "axisPointer": {"type": "line", "lineStyle": {":color": css("line-strong"), "type": "solid"}},
-            ":valueFormatter": f"v => v == null ? '—' : (+v).toLocaleString('en', {{maximumFractionDigits: 2}}) + ' {unit}'",
+            ":valueFormatter": f"v => v == null ? '—' : figure(v) + ' {unit}'",
         },
         "xAxis": {
             "type": "category",

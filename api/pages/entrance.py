@@ -17,9 +17,7 @@ from api.pages.visit import Visit, visit
 BUILD_SECONDS = 20.0
 
 
-def page(
-    context: Context, path: str, show: Callable[[Visit], Awaitable[None]], *, role: str = "viewer"
-) -> None:
+def page(context: Context, path: str, show: Callable[[Visit], Awaitable[None]], *, role: str = "viewer") -> None:
     """Serve `show` at a path to those who have at least that role."""
 
     @ui.page(path, response_timeout=BUILD_SECONDS)

@@ -16,8 +16,11 @@ from store.registry.places import Site
 _STYLES = ("theme", "frame", "panel", "live", "detail")
 _ROLES = {"viewer": text.VIEWER, "operator": text.OPERATOR, "admin": text.ADMIN}
 _THEME_WORDS = {"auto": text.THEME_AUTO, "light": text.THEME_LIGHT, "dark": text.THEME_DARK}
-# Charts take their colours from the style sheet through this.
-_TONE = "globalThis.tone = name => getComputedStyle(document.body).getPropertyValue(name).trim()"
+# What charts format and colour themselves with: the style sheet stays the one place of colours.
+_SCRIPT = """
+globalThis.tone = name => getComputedStyle(document.body).getPropertyValue(name).trim();
+globalThis.figure = value => Number(value).toLocaleString("en", {maximumFractionDigits: 2});
+"""
 
 
 def dress(visit: Visit, title: Text) -> None:
@@ -26,7 +29,7 @@ def dress(visit: Visit, title: Text) -> None:
     ui.dark_mode({"auto": None, "light": False, "dark": True}[visit.theme])
     links = "".join(f'<link rel="stylesheet" href="/static/{name}.css">' for name in _STYLES)
     code = "zh-CN" if visit.language == "zh" else "en"
-    ui.add_head_html(f'{links}<script>document.documentElement.lang = "{code}"; {_TONE}</script>')
+    ui.add_head_html(f'{links}<script>document.documentElement.lang = "{code}"; {_SCRIPT}</script>')
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Line icons, drawn here so that nothing is fetched; always beside words, so hidden from screen readers."""
 
+# ruff: noqa: E501 - a path is best on one line
+
 from nicegui import ui
 
 _PATHS = {

@@ -1,23 +1,21 @@
 """Numbers and times as people read them; what is not known is a dash, never zero."""
 
-from datetime import datetime
+import math
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from api.pages import text
-from schema.instant import DAY, HOUR, MINUTE, SECOND, to_datetime
-from schema.text import Language
+from schema.instant import to_datetime
 
 DASH = "—"
 
 
 def figure(value: float | Decimal | None, digits: int | None = None) -> str:
     """A value with thousands set apart; three to four significant digits unless told."""
-    if value is None or value != value:
+    if value is None or math.isnan(value):
         return DASH
     if digits is None:
-        size = abs(value)
-        digits = 0 if size >= 1000 or value == int(value) else 1 if size >= 10 else 2
+        size = abs(float(value))
+        digits = 0 if size >= 1000 or size.is_integer() else 1 if size >= 10 else 2
     shown = f"{value:,.{digits}f}"
     return shown.replace("-", "−")
 
@@ -35,28 +33,16 @@ def change(now: float | None, before: float | None) -> str | None:
     return f"{'+' if shift >= 0 else '−'}{abs(shift) * 100:.0f}%"
 
 
-def clock(moment: int | str, zone: ZoneInfo) -> str:
-    """The time of day at the site, 09:30."""
-    return _local(moment, zone).strftime("%H:%M")
+def when(iso: str, now: str) -> str:
+    """A time of the site as short as it can be said: 09:30 today, else 2026-11-22 09:30; both ISO with offset."""
+    return iso[11:16] if iso[:10] == now[:10] else f"{iso[:10]} {iso[11:16]}"
 
 
-def moment(instant: int | str, zone: ZoneInfo) -> str:
+def moment(instant: int, zone: ZoneInfo) -> str:
     """Date and time at the site, 2026-11-22 09:30."""
-    return _local(instant, zone).strftime("%Y-%m-%d %H:%M")
+    return to_datetime(instant).astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
-def ago(instant: int | str, now: int, zone: ZoneInfo, language: Language) -> str:
-    """How long ago, or the date where that says more."""
-    local = _local(instant, zone)
-    age = now - int(local.timestamp() * SECOND)
-    if age >= DAY or age < -MINUTE:
-        return local.strftime("%Y-%m-%d %H:%M")
-    for unit, words in ((HOUR, text.HOURS_AGO), (MINUTE, text.MINUTES_AGO), (SECOND, text.SECONDS_AGO)):
-        if age >= unit:
-            return words.to(language).format(n=age // unit)
-    return text.JUST_NOW.to(language)
-
-
-def _local(instant: int | str, zone: ZoneInfo) -> datetime:
-    known = datetime.fromisoformat(instant) if isinstance(instant, str) else to_datetime(instant)
-    return known.astimezone(zone)
+def second(instant: int, zone: ZoneInfo) -> str:
+    """Time of day at the site, 09:30:15."""
+    return to_datetime(instant).astimezone(zone).strftime("%H:%M:%S")

@@ -30,11 +30,15 @@ _FAULTS = {
     "differ": text.PASSWORDS_DIFFER,
     "refused": text.PASSWORD_REFUSED,
 }
-_YEAR = 365 * 24 * 3600
 
 
 def serve(app: FastAPI, context: Context) -> None:
     """The sign-in and password pages, and what their forms post to."""
+    _serve_pages(context)
+    _serve_forms(app, context)
+
+
+def _serve_pages(context: Context) -> None:
 
     @ui.page("/sign-in")
     async def sign_in_page(request: Request) -> None:
@@ -59,6 +63,8 @@ def serve(app: FastAPI, context: Context) -> None:
             _submit(visitor, text.SAVE)
         return None
 
+
+def _serve_forms(app: FastAPI, context: Context) -> None:
     @app.post("/sign-in", include_in_schema=False)
     async def sign_in(request: Request) -> Response:
         refuse_foreign(request, proof=False)

@@ -23,7 +23,9 @@ OPERATOR = Text("值班员", "Operator")
 ADMIN = Text("管理员", "Administrator")
 
 SIGN_IN = Text("登录", "Sign in")
-SIGN_IN_HINT = Text("首次登录请使用启动时终端打印的一次性密码。", "First time? Use the one-time password printed at start-up.")
+SIGN_IN_HINT = Text(
+    "首次登录请使用启动时终端打印的一次性密码。", "First time? Use the one-time password printed at start-up."
+)
 USER = Text("用户名", "User name")
 PASSWORD = Text("密码", "Password")
 NEW_PASSWORD = Text("新密码", "New password")
@@ -192,9 +194,9 @@ STATE_ACKNOWLEDGED = Text("已确认", "Acknowledged")
 STATE_SHELVED = Text("已搁置", "Shelved")
 STATE_RETURNED = Text("已恢复，待确认", "Returned, unacknowledged")
 STATE_CLOSED = Text("已关闭", "Closed")
-PRIORITY_CRITICAL = Text("紧急", "Critical")
-PRIORITY_WARNING = Text("重要", "Warning")
-PRIORITY_INFO = Text("提示", "Info")
+PRIORITY_HIGH = Text("紧急", "High")
+PRIORITY_MEDIUM = Text("重要", "Medium")
+PRIORITY_LOW = Text("一般", "Low")
 BACK_ALARMS = Text("返回告警列表", "Back to alarms")
 NO_SUCH_ALARM = Text("没有这条告警", "There is no such alarm")
 NO_ALARMS_HERE = Text("此状态下没有告警", "No alarms in this state")
@@ -233,7 +235,47 @@ LETTERS_HINT = Text(
 LATEST_LETTERS = Text("最近", "Latest")
 NOT_ALLOWED = Text("此页需要值班员权限。", "This page needs the operator role.")
 
-SECONDS_AGO = Text("{n} 秒前", "{n} s ago")
-MINUTES_AGO = Text("{n} 分钟前", "{n} min ago")
-HOURS_AGO = Text("{n} 小时前", "{n} h ago")
-JUST_NOW = Text("刚刚", "just now")
+REFUSED = {
+    "not_allowed": Text("没有权限，或登录已过期。", "You may not do this, or your sign-in has ended."),
+    "already_acknowledged": Text("已有人确认。", "Somebody has acknowledged it already."),
+    "alarm_closed": Text("此告警已关闭。", "This alarm is closed."),
+}
+NEVER_SEEN = Text("从未报数", "Never seen")
+REFUSED_OTHERWISE = Text("操作未被接受。", "This was not accepted.")
+PRIORITY = Text("级别", "Priority")
+ALARM = Text("告警", "Alarm")
+BEGAN = Text("开始", "Began")
+ACTION = Text("处理", "Action")
+WHAT_TO_DO = Text("建议", "What to do")
+PLATFORM = Text("平台", "Platform")
+SIGNALS = {
+    "raise": Text("触发", "Raised"),
+    "clear": Text("恢复正常", "Returned to normal"),
+    "acknowledge": Text("确认", "Acknowledged"),
+    "shelve": Text("搁置", "Shelved"),
+    "unshelve": Text("取消搁置", "Taken back"),
+}
+SHELVED_UNTIL = Text("搁置至 {when}", "Shelved until {when}")
+CONFIDENCE = Text("置信度", "Confidence")
+EVIDENCE_SPAN = Text("{begin} 至 {end}", "{begin} to {end}")
+DEVICE = Text("设备", "Device")
+REASONS = {
+    "bad_base": Text("基准字段有误", "Bad base field"),
+    "bad_event": Text("事件内容有误", "Bad event"),
+    "bad_time": Text("时间戳不合理", "Implausible time stamp"),
+    "bad_topic": Text("主题不合规", "Bad topic"),
+    "bad_value": Text("数值无效", "Bad value"),
+    "expired": Text("已过期", "Expired"),
+    "implausible": Text("超出合理范围", "Out of plausible range"),
+    "refused": Text("存储拒绝", "Refused by the store"),
+    "store_refused": Text("存储拒绝", "Refused by the store"),
+    "too_large": Text("消息过大", "Message too large"),
+    "undecodable": Text("无法解码", "Undecodable"),
+    "unknown_device": Text("未知设备", "Unknown device"),
+    "unknown_kind": Text("未知设备类型", "Unknown device kind"),
+    "unknown_point": Text("未知测点", "Unknown point"),
+    "unknown_unit": Text("未知单位", "Unknown unit"),
+    "unsupported_version": Text("版本不支持", "Unsupported version"),
+    "wrong_topic": Text("主题与内容不符", "Topic and content differ"),
+    "wrong_unit": Text("单位不符", "Wrong unit"),
+}

@@ -26,14 +26,15 @@ TARGET = {
     "unknown": Tone("quiet", "unknown", text.UNKNOWN),
 }
 PRIORITY = {
-    "critical": Tone("bad", "bad", text.PRIORITY_CRITICAL),
-    "warning": Tone("watch", "watch", text.PRIORITY_WARNING),
-    "info": Tone("quiet", "info", text.PRIORITY_INFO),
+    "high": Tone("bad", "bad", text.PRIORITY_HIGH),
+    "medium": Tone("watch", "watch", text.PRIORITY_MEDIUM),
+    "low": Tone("quiet", "info", text.PRIORITY_LOW),
 }
 HEALTH = {
     "online": Tone("good", "good", text.ONLINE),
     "late": Tone("watch", "watch", text.LATE),
     "offline": Tone("bad", "bad", text.OFFLINE),
+    "never": Tone("quiet", "unknown", text.NEVER_SEEN),
     "replayed": Tone("quiet", "shelved", text.REPLAYED),
 }
 COLD = {
@@ -50,3 +51,12 @@ def chip(visit: Visit, tone: Tone) -> Element:
         icon(tone.sign)
         say("span", visit.say(tone.words))
     return element
+
+
+PHASE = {
+    "unacknowledged": text.STATE_UNACKNOWLEDGED,
+    "acknowledged": text.STATE_ACKNOWLEDGED,
+    "returned": text.STATE_RETURNED,
+    "closed": text.STATE_CLOSED,
+    "shelved": text.STATE_SHELVED,
+}

@@ -66,7 +66,7 @@ def visit(request: Request, context: Context) -> Visit:
         known = sites(session) if caller else []
     asked = request.path_params.get("site") or request.query_params.get("site")
     chosen = next((site for site in known if site.id == asked), known[0] if known else None)
-    theme = next((theme for theme in THEMES if theme == request.cookies.get(THEME_COOKIE)), "auto")
+    theme: Theme = next((theme for theme in THEMES if theme == request.cookies.get(THEME_COOKIE)), "auto")
     return Visit(context, request, language(request), theme, caller, known, chosen)
 
 

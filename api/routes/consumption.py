@@ -29,7 +29,7 @@ LENGTH: dict[Period, int] = {"15min": 15 * MINUTE, "hour": HOUR, "day": DAY, "mo
 
 
 class Row(BaseModel):
-    """Consumption in [start, end): `covered` is the share of the period that is known, `estimated` that of the value."""
+    """Consumption in [start, end): `covered` is the known share of the period, `estimated` that of the value."""
 
     start: str
     end: str
@@ -58,7 +58,9 @@ def get_consumption(
     site: SiteOf,
     context: Ctx,
     request: Request,
-    device: Annotated[list[str] | None, Query(description="repeatable; the main meters of `carrier` when absent")] = None,
+    device: Annotated[
+        list[str] | None, Query(description="repeatable; the main meters of `carrier` when absent")
+    ] = None,
     carrier: Carrier = "electricity",
     point: Annotated[str | None, Query(description="the counter; the one its kind books when absent")] = None,
     period: Period = "day",

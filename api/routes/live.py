@@ -2,41 +2,67 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Depends, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.auth import Viewer
-from api.context import Context, Ctx
+from api.context import Ctx
 from api.moments import iso
-from api.places import find_site
+from api.places import find_site, zone_of
 from api.problems import not_found
 from api.routes.sites import QUALITIES
+from schema.instant import to_datetime
 from store.registry.places import sites
 
 router = APIRouter(tags=["live"])
 
 
-@router.get("/live", response_class=EventSourceResponse)
-async def live(
-    context: Ctx, caller: Viewer, site: Annotated[str | None, Query(description="one site; all when absent")] = None
-) -> AsyncIterator[ServerSentEvent]:
-    """Events named by their kind: `latest` (a list of newest values), `alarm`, `finding`, `books`; `lagged` asks to reload.
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The site asked for, None for all, and the zone of each site."""
 
-    At most four times a second; a slow reader skips ahead to the newest. A comment every 15 s keeps the connection.
-    """
+    site: str | None
+    zones: dict[str, ZoneInfo]
+
+
+def watched(
+    context: Ctx, caller: Viewer, site: Annotated[str | None, Query(description="one site; all when absent")] = None
+) -> Watched:
+    """What the caller asks for; 404 for a site that is not theirs."""
     wanted = site or caller.site
-    zones = await run_in_threadpool(_zones, context, wanted)
-    async with aclosing(context.hub.subscribe(wanted)) as news:
-        # Says at once that the stream stands; a browser reconnects after 2 s.
+    if wanted is not None:
+        if not caller.sees(wanted):
+            raise not_found(f"no site {wanted!r}")
+        return Watched(wanted, {wanted: zone_of(find_site(context, wanted))})
+    with context.registry.reading() as session:
+        return Watched(None, {each.id: zone_of(each) for each in sites(session)})
+
+
+@router.get("/live", response_class=EventSourceResponse)
+async def live(context: Ctx, what: Annotated[Watched, Depends(watched)]) -> AsyncIterator[ServerSentEvent]:
+    """Events named by their kind: `latest` (a list of newest values), `alarm`, `finding`, `books`.
+
+    `lagged` says that notices were missed: read the state again. At most four times a second; a slow reader
+    skips ahead to the newest. A comment every 15 s keeps the connection.
+    """
+    async with aclosing(context.hub.subscribe(what.site)) as news:
+        # Says at once that the stream stands; a browser that lost it comes back after 2 s.
         yield ServerSentEvent(comment="dayuan", retry=2000)
         async for rows in news:
-            values = [_value(row, zones) for row in rows if row["kind"] == "latest"]
+            values = [_value(row, what.zones) for row in rows if row["kind"] == "latest"]
             if values:
                 yield ServerSentEvent(event="latest", data={"kind": "latest", "values": values})
             for row in rows:
                 if row["kind"] != "latest":
                     yield ServerSentEvent(event=row["kind"], data=row)
+
+
+def _value(row: dict[str, Any], zones: dict[str, ZoneInfo]) -> dict[str, Any]:
+    zone = zones.get(row["site"])
+    # A site that came into being after the stream began: UTC, until the client connects again.
+    time = iso(row["time"], zone) if zone is not None else to_datetime(row["time"]).isoformat()
+    return {**row, "time": time, "quality": QUALITIES[row["quality"]]}

@@ -28,7 +28,7 @@ MOST_BUCKETS = 50_000
 
 
 class Columns(BaseModel):
-    """Struct of arrays, one entry a bucket that holds readings; `every` is the bucket in s, null for readings as stored.
+    """Struct of arrays, one entry a bucket of `every` s that holds readings, or (null) a reading as stored.
 
     Buckets are aligned to 1970 UTC and stamped with their start; a bucket without readings is left out.
     """
@@ -63,7 +63,7 @@ def fitting(length: int, most: int) -> int:
 
 
 def sample(store: SeriesStore, key: SeriesKey, within: Span, every: int | None, most: int, interval: float) -> Samples:
-    """At most `most` rows unless `every` is given; readings as stored where, at one an `interval` s, that few are expected."""
+    """At most `most` rows unless `every` is given; readings as stored where one an `interval` s makes so few."""
     length = within.end - within.start
     if every is None and length <= most * interval * SECOND:
         raw = store.read([key], within.start, within.end)
@@ -84,7 +84,9 @@ def get_series(
     point: str,
     context: Ctx,
     start: Annotated[str | None, Query(alias="from", description="ISO 8601; without offset in the site's zone")] = None,
-    end: Annotated[str | None, Query(alias="to", description="default: now, or the newest of a replayed device")] = None,
+    end: Annotated[
+        str | None, Query(alias="to", description="default: now, or the newest of a replayed device")
+    ] = None,
     every: Annotated[str | None, Query(description="bucket such as 30s, 15min, 1h, 1d; chosen when not given")] = None,
     max_points: Annotated[int, Query(ge=10, le=10_000)] = 1000,
 ) -> Columns:

@@ -22,7 +22,7 @@ def compound_devices(interval: float) -> tuple[Device, ...]:
         device("office-b-elec", "electricity_meter", "office-b", "B 办公楼电表", "Office building B", "main-elec"),
         device("canteen-elec", "electricity_meter", "canteen", "食堂电表", "Canteen", "main-elec"),
         device("data-room-elec", "electricity_meter", "office-a", "机房电表", "Data room", "main-elec"),
-        device("grounds-elec", "electricity_meter", "grounds", "公共照明与动力电表", "Grounds, lifts, pumps", "main-elec"),
+        device("grounds-elec", "electricity_meter", "grounds", "公共动力电表", "Grounds and lifts", "main-elec"),
         device("main-water", "water_meter", "grounds", "总水表", "Main water meter"),
         device("canteen-water", "water_meter", "canteen", "食堂水表", "Canteen water", "main-water"),
         device("kitchen-gas", "gas_meter", "canteen", "厨房燃气表", "Kitchen gas"),

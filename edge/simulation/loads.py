@@ -60,7 +60,7 @@ def water(now: Moment, rng: Random) -> dict[str, float]:
 
 def gas(now: Moment, rng: Random) -> float:
     """m3/h of the kitchen's stoves."""
-    return 16.0 * now.kitchen**1.3 * max(0.4, rng.gauss(1, 0.1))
+    return 16.0 * now.kitchen * max(0.4, rng.gauss(1, 0.1))
 
 
 def _office(office: _Office, heads: int, now: Moment) -> float:

@@ -8,16 +8,18 @@ from random import Random
 from typing import Literal, NamedTuple
 
 from edge.simulation.calendar import Calendar
+from edge.simulation.chance import chance
 from edge.simulation.curve import passed
 from schema.instant import MINUTE, to_micros
 
 OFFICES = ("office-a", "office-b")
 GATES = ("gate-north", "gate-south")
-MEAL_PRICE = {"breakfast": "5.00", "lunch": "12.00", "dinner": "10.00"}
 
 _AT_TABLE = 25 * MINUTE
 
 Window = Literal["breakfast", "lunch", "dinner"]
+Moves = dict[str, tuple[list[int], list[int]]]
+"""By office building: when someone sat down there, and when someone got up."""
 
 
 class Passage(NamedTuple):
@@ -44,7 +46,7 @@ class Eaten(NamedTuple):
 class Presence:
     """One day's people: passages and meals in time order, and who sits where."""
 
-    def __init__(self, passages: list[Passage], meals: list[Eaten], moves: dict[str, tuple[list[int], list[int]]]) -> None:
+    def __init__(self, passages: list[Passage], meals: list[Eaten], moves: Moves) -> None:
         self.passages = tuple(sorted(passages))
         self.meals = tuple(sorted(meals))
         self.plates = tuple(sorted(meals, key=lambda meal: (meal.returned, meal)))
@@ -72,7 +74,7 @@ class People:
 
     def day(self, day: date) -> Presence:
         """The presence of a local day; everyone who came has left before midnight."""
-        rng = Random(f"{self._seed} people {day}")
+        rng = chance(self._seed, "people", day)
         workday = self._calendar.is_workday(day)
         plan = _Plan(rng, lambda hour: to_micros(datetime.combine(day, _clock(hour), self._zone)))
         for number, credential in enumerate(self._staff):
@@ -93,7 +95,7 @@ class _Plan:
         self._at = at
         self.passages: list[Passage] = []
         self.meals: list[Eaten] = []
-        self.moves: dict[str, tuple[list[int], list[int]]] = {place: ([], []) for place in OFFICES}
+        self.moves: Moves = {place: ([], []) for place in OFFICES}
 
     def staff(self, credential: str, office: str) -> None:
         """A member of staff: a working day with its meals, sometimes a long one."""

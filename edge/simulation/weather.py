@@ -2,8 +2,9 @@
 
 import math
 from datetime import date, datetime
-from random import Random
 from typing import NamedTuple
+
+from edge.simulation.chance import chance
 
 _LATITUDE = math.radians(39.9)
 
@@ -37,7 +38,7 @@ class Weather:
         """(mean temperature, clearness 0..1) of a day: the season, and weather that lasts about three days."""
         if day not in self._days:
             today = day.toordinal()
-            draws = [Random(f"{self._seed} weather {today - back}") for back in range(5)]
+            draws = [chance(self._seed, "weather", today - back) for back in range(5)]
             spell = sum(draw.gauss(0, 2.6) * 0.7**back for back, draw in enumerate(draws))
             cloud = sum(draw.random() * 0.5**back for back, draw in enumerate(draws)) / 1.9375
             season = 13 - 15 * math.cos((day.timetuple().tm_yday - 20) / 365 * math.tau)

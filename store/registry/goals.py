@@ -1,4 +1,4 @@
-"""Goals: energy-control targets, and the dated factors that turn carriers into standard coal and CO2."""
+"""Goals: energy-control targets, dated factors of standard coal and CO2, and the limits cabinets must hold."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -51,6 +51,17 @@ class Factor(Base):
     valid_to: Mapped[date | None]
 
 
+class ColdLimit(Base):
+    """The temperatures (degree C) a cold-chain cabinet must hold; `low` is None for a freezer."""
+
+    __tablename__ = "cold_limit"
+
+    site: Mapped[str] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    device: Mapped[str] = mapped_column(primary_key=True)
+    low: Mapped[float | None]
+    high: Mapped[float]
+
+
 class Coefficient(NamedTuple):
     """A factor row's content."""
 
@@ -68,6 +79,11 @@ def targets(session: Session, site: str, on: date) -> list[Target]:
     """The targets of a site that are valid on a day, by id."""
     rows = session.scalars(select(Target).where(Target.site == site, Target.valid_from <= on).order_by(Target.id))
     return [row for row in rows if row.valid_to is None or on < row.valid_to]
+
+
+def cold_limits(session: Session, site: str) -> dict[str, ColdLimit]:
+    """The stated limits of a site's cabinets, by device."""
+    return {row.device: row for row in session.scalars(select(ColdLimit).where(ColdLimit.site == site))}
 
 
 def factors(session: Session) -> list[Coefficient]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 import store.registry
 from store.registry.base import Base, Registry
@@ -25,6 +27,14 @@ def upgrade(registry: Registry) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()
+
+
+def pending(registry: Registry) -> int:
+    """How many migrations a database still has to go."""
+    script = ScriptDirectory.from_config(configuration())
+    with registry.engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    return len(list(script.iterate_revisions("head", current or "base")))
 
 
 def tables() -> type[Base]:

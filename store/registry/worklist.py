@@ -1,9 +1,13 @@
-"""The worklist: what ingest stored and analytics has not yet worked in, durable, one row a series."""
+"""The worklist: what ingest stored and analytics has not yet worked in; durable, one row a series.
+
+Ingest adds spans of time. Analytics takes what is new, and when all it took is safely worked in, says so; what it had
+taken when it was killed is given back at its next start. Working a span in twice changes nothing.
+"""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from schema.series import SeriesKey
@@ -11,7 +15,7 @@ from store.registry.base import Base
 
 
 class Unsettled(Base):
-    """Readings of a series in [low, high] are stored but not settled; `mark` grows with every addition."""
+    """Readings of a series in [low, high] are stored but not taken; those in [taken_low, taken_high] not worked in."""
 
     __tablename__ = "unsettled"
 
@@ -20,9 +24,10 @@ class Unsettled(Base):
     point: Mapped[str] = mapped_column(primary_key=True)
     building: Mapped[str]
     kind: Mapped[str]
-    low: Mapped[int]
-    high: Mapped[int]
-    mark: Mapped[int]
+    low: Mapped[int | None] = mapped_column(index=True)
+    high: Mapped[int | None]
+    taken_low: Mapped[int | None]
+    taken_high: Mapped[int | None]
 
 
 class Work(NamedTuple):
@@ -31,19 +36,19 @@ class Work(NamedTuple):
     key: SeriesKey
     low: int
     high: int
-    mark: int
 
 
 _UPSERT = """
-INSERT INTO unsettled (site, building, kind, device, point, low, high, mark) VALUES (?, ?, ?, ?, ?, ?, ?, 1)
-ON CONFLICT (site, device, point) DO UPDATE SET mark = unsettled.mark + 1,
-  low = CASE WHEN excluded.low < unsettled.low THEN excluded.low ELSE unsettled.low END,
-  high = CASE WHEN excluded.high > unsettled.high THEN excluded.high ELSE unsettled.high END
+INSERT INTO unsettled (site, building, kind, device, point, low, high) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (site, device, point) DO UPDATE SET
+  low = CASE WHEN unsettled.low <= excluded.low THEN unsettled.low ELSE excluded.low END,
+  high = CASE WHEN unsettled.high >= excluded.high THEN unsettled.high ELSE excluded.high END
 """
 
 
 def add(session: Session, touched: Iterable[tuple[SeriesKey, int, int]]) -> None:
     """Add [low, high] of each series to what has to be settled."""
+    # Sorted, so that two ingest processes lock the rows in one order.
     rows = sorted((*key, low, high) for key, low, high in touched)
     if rows:
         # One prepared statement over all rows: the ORM's upsert costs ten times as much, on the hot path.
@@ -51,23 +56,32 @@ def add(session: Session, touched: Iterable[tuple[SeriesKey, int, int]]) -> None
         session.connection().exec_driver_sql(_UPSERT.replace("?", mark), rows)
 
 
-def pending(session: Session, limit: int = 1000) -> list[Work]:
-    """What is to be settled."""
-    rows = session.scalars(select(Unsettled).limit(limit))
-    return [
-        Work(SeriesKey(row.site, row.building, row.kind, row.device, row.point), row.low, row.high, row.mark)
-        for row in rows
-    ]
+def take(session: Session, limit: int = 1000) -> list[Work]:
+    """What was added since it was last taken."""
+    rows = session.scalars(select(Unsettled).where(Unsettled.low.is_not(None)).limit(limit).with_for_update())
+    work = []
+    for row in rows:
+        if row.low is None or row.high is None:
+            continue
+        key = SeriesKey(row.site, row.building, row.kind, row.device, row.point)
+        work.append(Work(key, row.low, row.high))
+        row.taken_low = row.low if row.taken_low is None else min(row.taken_low, row.low)
+        row.taken_high = row.high if row.taken_high is None else max(row.taken_high, row.high)
+        row.low = row.high = None
+    return work
 
 
-def done(session: Session, settled: Iterable[Work]) -> None:
-    """Take settled work off the list, unless more was added meanwhile."""
-    for work in settled:
-        session.execute(
-            delete(Unsettled).where(
-                Unsettled.site == work.key.site,
-                Unsettled.device == work.key.device,
-                Unsettled.point == work.key.point,
-                Unsettled.mark == work.mark,
-            )
-        )
+def done(session: Session) -> None:
+    """All that was taken is worked in."""
+    session.execute(delete(Unsettled).where(Unsettled.low.is_(None)))
+    session.execute(update(Unsettled).where(Unsettled.taken_low.is_not(None)).values(taken_low=None, taken_high=None))
+
+
+def give_back(session: Session) -> None:
+    """What was taken by somebody who did not come to the end of it is to be taken again."""
+    for row in session.scalars(select(Unsettled).where(Unsettled.taken_low.is_not(None))):
+        if row.taken_low is None or row.taken_high is None:
+            continue
+        row.low = row.taken_low if row.low is None else min(row.low, row.taken_low)
+        row.high = row.taken_high if row.high is None else max(row.high, row.taken_high)
+        row.taken_low = row.taken_high = None

@@ -1,0 +1,143 @@
+"""The analytics service: one step settles what is new, looks for what is wrong with it, and moves the alarms.
+
+worklist -> settle -> detect -> alarms and notifications, in one transaction -> news for whoever listens
+"""
+
+import threading
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from analytics import alarms, notify, settling
+from analytics.calendar import Calendar
+from analytics.detect import Detection, detectors
+from analytics.detect.core import Context
+from analytics.detect.silent import Watch
+from devices import kinds
+from schema.batch import Batch
+from schema.finding import Finding
+from schema.instant import DAY, MINUTE, SECOND, Clock
+from schema.series import SeriesKey
+from schema.text import Text
+from store.registry import snapshots, worklist
+from store.registry.base import Registry
+from store.registry.places import devices, sites
+from store.registry.worklist import Work
+from store.series.port import SeriesStore
+
+SNAPSHOT = "detection"
+SNAPSHOT_EVERY = MINUTE
+LOOK_EVERY = 10 * SECOND
+"""Between looks at what only the clock can tell: silent devices, and devices that were added or renamed."""
+STALE = DAY
+"""Findings with older evidence open alarms, but nobody is called: history was sent again, or an outage caught up."""
+
+
+class News(NamedTuple):
+    """What a step brought: notices for listeners as (kind, body), and whether more waits to be worked in."""
+
+    notices: list[tuple[str, dict[str, Any]]]
+    more: bool
+
+
+class Analytics:
+    """Holds the detectors' state; `step` and `save` block, and wait for one another.
+
+    Killed at any instant, the next one starts from the last snapshot and works in again all that was taken since.
+    """
+
+    def __init__(
+        self, store: SeriesStore, registry: Registry, clock: Clock, channels: Sequence[notify.Channel] = ()
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._clock = clock
+        self._channels = channels
+        self._lock = threading.Lock()
+        self._looked = self._saved = 0
+        self._titles: dict[tuple[str, str], Text] = {}
+        self._calendars: dict[str, Calendar] = {}
+        self._watches: list[tuple[SeriesKey, list[SeriesKey], float]] = []
+        with registry.writing() as session:
+            worklist.give_back(session)
+            self._detection = Detection.load(snapshots.load(session, SNAPSHOT))
+
+    def step(self, limit: int = 1000) -> News:
+        """Work in what ingest has stored since the last step, and look at the clock when it is time to."""
+        with self._lock:
+            return self._step(limit)
+
+    def save(self) -> None:
+        """Keep the detectors' state; what was taken from the worklist is then done for good."""
+        with self._lock:
+            self._save()
+
+    def _step(self, limit: int) -> News:
+        now = self._clock()
+        with self._registry.writing() as session:
+            work = worklist.take(session, limit)
+        look = now - self._looked >= LOOK_EVERY
+        if look or any((item.key.site, item.key.device) not in self._titles for item in work):
+            self._look()
+            self._looked = now
+        context = Context(now, self._calendars, self._titles)
+        settled = settling.settle(self._store, work)
+        findings = self._detection.update(Batch.concat([settled, self._gauges(work)]), context)
+        if look:
+            findings += self._silent(context)
+        return News(self._conclude(work, findings, now), more=len(work) == limit)
+
+    def _save(self) -> None:
+        now = self._clock()
+        with self._registry.writing() as session:
+            snapshots.save(session, SNAPSHOT, self._detection.dump(), now)
+            worklist.done(session)
+        self._saved = now
+
+    def _conclude(
+        self, work: Sequence[Work], findings: Sequence[Finding], now: int
+    ) -> list[tuple[str, dict[str, Any]]]:
+        notices: list[tuple[str, dict[str, Any]]] = [
+            ("books", {"site": site}) for site in {item.key.site for item in work}
+        ]
+        with self._registry.writing() as session:
+            changes = [*alarms.apply(session, findings, now), *alarms.unshelve_due(session, now)]
+            recent = [change for change in changes if change.alarm.end > now - STALE]
+            notify.enqueue(session, recent, self._channels, now)
+            notices += [
+                ("alarm", {"site": alarm.site, "id": alarm.id, "device": alarm.device, "effect": effect})
+                for alarm, effect in changes
+            ]
+        if now - self._saved >= SNAPSHOT_EVERY:
+            self._save()
+        return notices
+
+    def _gauges(self, work: Sequence[Work]) -> Batch:
+        """The new readings of the gauges that a detector looks at."""
+        gauges = [item for item in work if any(detector.selects(item.key) for detector in detectors().values())]
+        if not gauges:
+            return Batch.empty()
+        low, high = min(item.low for item in gauges), max(item.high for item in gauges)
+        return self._store.read([item.key for item in gauges], low, high + 1)
+
+    def _look(self) -> None:
+        with self._registry.reading() as session:
+            self._calendars = {site.id: Calendar(site.timezone, site.calendar) for site in sites(session)}
+            known = devices(session)
+        self._titles = {(device.site, device.id): Text(device.title_zh, device.title_en) for device in known}
+        self._watches = [
+            (points[0], points, device.interval)
+            for device in known
+            if not device.replay
+            and device.kind in kinds()
+            and device.interval > 0
+            and (points := [device.series(point.name) for point in kinds()[device.kind].points])
+        ]
+
+    def _silent(self, context: Context) -> list[Finding]:
+        newest = self._store.latest([key for _, points, _ in self._watches for key in points])
+        times: dict[tuple[str, str], int] = {}
+        for code, time in zip(newest.code.tolist(), newest.time.tolist(), strict=True):
+            device = newest.keys[code].site, newest.keys[code].device
+            times[device] = max(time, times.get(device, time))
+        watches = [Watch(key, times.get((key.site, key.device)), interval) for key, _, interval in self._watches]
+        return self._detection.silent(watches, context)

@@ -1,0 +1,42 @@
+"""What people see: pages of NiceGUI inside the web application, everything served from here."""
+
+from functools import partial
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from nicegui import core, ui
+
+from api.context import Context
+from api.pages import alarm, alarms, compound, dead_letters, device, devices, preference, sign_in
+from api.pages.entrance import page
+from api.pages.watch import Watch
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def mount(app: FastAPI, context: Context) -> None:
+    """Serve the pages at every path the application does not answer itself; call it last.
+
+    NiceGUI knows one application a process: a second one takes the place of the first.
+    """
+    core.app.middleware_stack = None
+    core.app.user_middleware.clear()
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    preference.serve(app)
+    sign_in.serve(app, context)
+    page(context, "/", partial(compound.show, watch=Watch(context)))
+    page(context, "/devices", devices.show)
+    page(context, "/devices/{site}/{device}", device.show)
+    page(context, "/alarms", alarms.show)
+    page(context, "/alarms/{id}", alarm.show)
+    page(context, "/dead-letters", dead_letters.show, role="operator")
+    ui.run_with(
+        app,
+        title="Dayuan",
+        favicon=_STATIC / "favicon.svg",
+        dark=None,
+        tailwind=False,
+        storage_secret=context.secret,
+        show_welcome_message=False,
+    )

@@ -1,0 +1,96 @@
+"""The panels of the live page, each drawn again only when its part of the overview changed."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from nicegui.elements.mixins.text_element import TextElement
+
+from analytics.board import Alarms, Canteen, CarrierBooks, ContractSavings, Devices, PowerNow, PowerToday, TargetTrack
+from analytics.occupancy import Heads
+from api.pages import alarm_list, canteen, figure_card, health, people, power, savings, target_list, text
+from api.pages.element import box, say
+from api.pages.icon import icon
+from api.pages.number import moment, second
+from api.pages.pane import Pane
+from api.pages.visit import Visit
+from api.pages.watch import Sight
+from schema.text import Text
+
+T = TypeVar("T")
+
+
+class Board:
+    """The panels, inside the present container; `show` brings them up to date."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        self._number: TextElement | None = None
+        with box("div", "page-head"):
+            say("h1", visit.say(Text(visit.site.title_zh, visit.site.title_en)) if visit.site else "")
+            self._as_of = say("span", "", "aside pulse")
+        self._notice = Pane(box("div"), self._draw_notice)
+        with box("div", "live"):
+            with box("section", "panel hero", aria_label=visit.say(text.POWER_NOW)):
+                self._now = Pane(box("div", "hero-now"), self._draw_now)
+                self._curve = Pane(box("div", "hero-curve"), self._draw_curve)
+            self._carriers = Pane(box("div", "carriers"), self._draw_carriers)
+            self._alarms = Pane(box("section", "panel alarms"), self._draw_alarms)
+            self._people = _panel("people", lambda part: people.draw(visit, part))
+            self._canteen = _panel("canteen", lambda part: canteen.draw(visit, part))
+            self._savings = _panel("savings", lambda part: savings.draw(visit, part))
+            self._health = _panel("health", lambda part: health.draw(visit, *part))
+            self._targets = Pane(box("div", "others"), self._draw_targets)
+
+    def show(self, sight: Sight) -> None:
+        """Bring every panel up to date."""
+        seen, zone = sight.overview, self._visit.zone
+        shown = moment(sight.at, zone) if sight.history else second(sight.at, zone)
+        self._as_of.set_text(self._visit.say(text.AS_OF if sight.history else text.UPDATED, when=shown))
+        self._as_of.classes(remove="still")
+        self._notice.show(self._visit.say(text.HISTORY_SHOWN, when=shown) if sight.history else "")
+        self._now.show((seen.power, seen.power_today, seen.now[:16]))
+        self._curve.show(seen.power_today)
+        self._carriers.show(seen.carriers)
+        self._alarms.show((seen.alarms, sight.reasons, seen.now[:10]))
+        self._people.show(seen.heads)
+        self._canteen.show(seen.canteen)
+        self._savings.show(seen.contracts)
+        self._health.show((seen.devices, seen.now[:10]))
+        on_cards = {books.target.id for books in seen.carriers if books.target}
+        self._targets.show([target for target in seen.targets if target.id not in on_cards])
+
+    def unreachable(self) -> None:
+        """Say that what is shown is no longer followed."""
+        self._as_of.classes(add="still")
+        self._notice.show(self._visit.say(text.STORE_AWAY))
+
+    def power(self, kw: float | None) -> None:
+        """Show power between two overviews."""
+        if self._number is not None:
+            self._number.set_text(power.kilowatts(kw))
+
+    def _draw_now(self, part: tuple[PowerNow, PowerToday, str]) -> None:
+        self._number = power.draw_now(self._visit, *part)
+
+    def _draw_curve(self, part: PowerToday) -> None:
+        power.draw_curve(self._visit, part)
+
+    def _draw_carriers(self, part: list[CarrierBooks]) -> None:
+        for books in part:
+            figure_card.draw(self._visit, books)
+
+    def _draw_alarms(self, part: tuple[Alarms, dict[int, Text], str]) -> None:
+        alarm_list.draw_open(self._visit, *part)
+
+    def _draw_targets(self, part: list[TargetTrack]) -> None:
+        target_list.draw(self._visit, part)
+
+    def _draw_notice(self, words: str) -> None:
+        if words:
+            with box("p", "note", role="status"):
+                icon("info")
+                say("span", words)
+
+
+def _panel(name: str, draw: Callable[[T], None]) -> Pane[T]:
+    return Pane(box("section", f"panel {name}"), draw)

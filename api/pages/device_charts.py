@@ -1,0 +1,115 @@
+"""The history of a point, and consumption by period, as charts with the same in words."""
+
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from analytics.books import Books, Period, consumption
+from api.context import Context
+from api.moments import Span
+from api.pages import curve, text
+from api.pages.element import say
+from api.pages.figure_card import unit
+from api.pages.number import figure, moment
+from api.pages.visit import Visit
+from api.routes.series import Samples, sample
+from devices import kinds
+from devices.kind import Point
+from schema.instant import DAY, HOUR, SECOND, to_datetime
+from store.registry.places import Device
+
+MOST_POINTS = 480
+_LENGTHS = {"day": DAY, "week": 7 * DAY, "month": 30 * DAY}
+_BARS: dict[Period, int] = {"hour": 48 * HOUR, "day": 31 * DAY, "month": 730 * DAY}
+_FORMATS: dict[Period, str] = {"hour": "%m-%d %H:%M", "day": "%m-%d", "month": "%Y-%m"}
+_COLOURS = {"electricity": "electricity", "water": "water", "gas": "gas", "heat": "heat"}
+
+
+def colour(device: Device) -> str:
+    """The colour of what a device measures."""
+    kind = kinds().get(device.kind)
+    return _COLOURS.get(kind.carrier or "", "accent") if kind else "accent"
+
+
+def trend(context: Context, device: Device, point: Point, length: str, newest: int) -> Samples:
+    """The readings of a point up to its newest; blocks on the store."""
+    start = newest + 1 - _LENGTHS[length] if length in _LENGTHS else 0
+    key = device.series(point.name)
+    if length not in _LENGTHS:
+        years = context.store.aggregate([key], 0, newest + 1, 30 * DAY)
+        start = int(years.time[0]) if len(years.time) else newest
+    return sample(context.store, key, Span(start, newest + 1), None, MOST_POINTS, device.interval)
+
+
+def settled(context: Context, device: Device, register: Point, period: Period, newest: int, zone: ZoneInfo) -> Books:
+    """Consumption of the last periods up to the newest reading; blocks on the store."""
+    key = device.series(register.name)
+    return consumption(context.store, [key], newest - _BARS[period], newest + 1, period, zone)
+
+
+def draw_trend(visit: Visit, device: Device, point: Point, found: Samples) -> None:
+    """A line, inside the band of lowest to highest where readings were put together."""
+    if not found.time:
+        say("p", visit.say(text.NO_READINGS), "nothing")
+        return
+    times, mean, low, high = _with_gaps(found, device.interval)
+    shown = unit(point.unit)
+    labels = [to_datetime(time).astimezone(visit.zone).strftime("%m-%d %H:%M") for time in times]
+    words = visit.say(
+        text.SERIES_TEXT,
+        from_=moment(found.time[0], visit.zone),
+        to=moment(found.time[-1], visit.zone),
+        low=figure(min(found.low)),
+        mean=figure(sum(found.mean) / len(found.mean)),
+        high=figure(max(found.high)),
+        unit=shown,
+    )
+    options = curve.axes(labels, shown, zero=False)
+    band = curve.band(visit.say(text.RANGE_BAND), low, high, colour(device)) if found.every else []
+    drawn = [*band, curve.line(visit.say(point.title), mean, colour(device))]
+    curve.chart({**options, "series": drawn}, f"{visit.say(point.title)}: {words}", "300px")
+    say("p", words, "hint")
+
+
+def draw_bars(visit: Visit, device: Device, register: Point, books: Books, period: Period) -> None:
+    """One bar a period."""
+    if not len(books.start):
+        say("p", visit.say(text.NO_CONSUMPTION), "nothing")
+        return
+    shown = unit(register.unit)
+    labels = [to_datetime(time).astimezone(visit.zone).strftime(_FORMATS[period]) for time in books.start.tolist()]
+    values = [round(value, 3) for value in books.value.tolist()]
+    words = visit.say(text.BARS_TEXT, count=len(values), total=figure(sum(values)), unit=shown)
+    options = curve.axes(labels, shown, zero=True)
+    options["xAxis"]["boundaryGap"] = True
+    name = visit.say(text.CONSUMPTION)
+    curve.chart({**options, "series": [curve.bars(name, values, colour(device))]}, f"{name}: {words}", "240px")
+    guess = float(np.average(books.estimated, weights=np.maximum(books.value, 1e-12)))
+    doubt = f" · {visit.say(text.ESTIMATED, share=f'{guess:.1%}')}" if guess > 0.0005 else ""
+    say("p", words + doubt, "hint")
+
+
+class _Columns(NamedTuple):
+    time: list[int]
+    mean: list[float | None]
+    low: list[float | None]
+    high: list[float | None]
+
+    def add(self, time: int, mean: float | None, low: float | None, high: float | None) -> None:
+        """One more row."""
+        self.time.append(time)
+        self.mean.append(mean)
+        self.low.append(low)
+        self.high.append(high)
+
+
+def _with_gaps(found: Samples, interval: float) -> _Columns:
+    """The rows with an empty one where readings are missing, so that no line is drawn across a gap."""
+    step = max(found.every or 0, int(interval * SECOND))
+    columns = _Columns([], [], [], [])
+    for at, mean, low, high in zip(found.time, found.mean, found.low, found.high, strict=True):
+        if columns.time and at - columns.time[-1] > 2.5 * step:
+            columns.add(columns.time[-1] + step, None, None, None)
+        columns.add(at, mean, low, high)
+    return columns

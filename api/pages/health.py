@@ -1,0 +1,43 @@
+"""Device health: how many report, and which do not."""
+
+from analytics.board import Devices
+from api.pages import text, tone
+from api.pages.element import box, say
+from api.pages.icon import icon
+from api.pages.number import figure, when
+from api.pages.visit import Visit
+
+SHOWN = 5
+
+
+def draw(visit: Visit, devices: Devices, today: str) -> None:
+    """The counts as one divided bar, and the unhealthy ones by name; `today` is the local date."""
+    with box("div", "panel-head"):
+        with box("h2", "panel-title"):
+            icon("devices")
+            say("span", visit.say(text.DEVICE_HEALTH))
+        say("a", visit.say(text.ALL_DEVICES), "more", href=visit.link("/devices"))
+    counts = (("online", devices.online), ("late", devices.late), ("offline", devices.offline))
+    with box("div", "shares", aria_hidden="true"):
+        for state, count in counts:
+            if count:
+                box("span", tone.HEALTH[state].css).style(f"flex-grow:{count}")
+    with box("dl", "figures"):
+        for state, count in counts:
+            with box("div", tone.HEALTH[state].css if count else "quiet"):
+                say("dt", visit.say(tone.HEALTH[state].words))
+                say("dd", figure(count))
+    if not devices.unhealthy:
+        say("p", visit.say(text.ALL_HEALTHY), "hint")
+    with box("ul", "lines"):
+        for device in devices.unhealthy[:SHOWN]:
+            with box("li"):
+                tone.chip(visit, tone.HEALTH[device.state])
+                site = visit.site.id if visit.site else ""
+                say("a", visit.say(device.title), "name", href=f"/devices/{site}/{device.id}")
+                last = (
+                    visit.say(text.LAST_READING, when=when(device.last, today))
+                    if device.last
+                    else visit.say(text.NEVER)
+                )
+                say("span", last, "aside")

@@ -1,0 +1,31 @@
+"""Targets that are not on a carrier's card: intensities per area or person, and yearly totals."""
+
+from analytics.board import TargetTrack
+from api.pages import text, tone
+from api.pages.element import box, say
+from api.pages.figure_card import ruler
+from api.pages.figure_card import unit as written
+from api.pages.icon import icon
+from api.pages.visit import Visit
+
+_BASES = {"total": text.TOTAL_BASIS, "area": text.AREA_BASIS, "people": text.PEOPLE_BASIS}
+
+
+def draw(visit: Visit, targets: list[TargetTrack]) -> None:
+    """One ruler a target; nothing where there is none."""
+    if not targets:
+        return
+    with box("section", "panel", aria_label=visit.say(text.TARGETS)):
+        with box("h2", "panel-title"):
+            icon("target")
+            say("span", visit.say(text.TARGETS))
+        with box("div", "target-list"):
+            for target in targets:
+                with box("article", f"carrier {target.carrier}"):
+                    with box("div", "panel-head"):
+                        with box("h3", "sub-title"):
+                            say("span", visit.say(target.title))
+                            say("span", f"{visit.say(_BASES[target.basis])} · {written(target.unit)}", "hint")
+                        tone.chip(visit, tone.TARGET[target.status])
+                    ruler(visit, target)
+                    say("p", visit.say(target.why), "hint")

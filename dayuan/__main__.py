@@ -1,0 +1,5 @@
+"""`python -m dayuan` is the command line."""
+
+from dayuan.cli import app
+
+app()

@@ -1,0 +1,108 @@
+"""What the simulated compound needs in the registry: its site, targets, a contract, and permits for its visitors."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from access.credential import keyed_hash
+from analytics.carriers import SEED
+from dayuan.parts import Parts
+from schema.instant import now
+from store.registry.contracts import Contract, ContractMeter
+from store.registry.goals import Target, publish
+from store.registry.passes import PermitRow
+from store.registry.places import Site
+
+VISITORS = 40
+"""Permits made out to the cards `visitor-0` and on; every tenth is revoked, so that the gate has somebody to refuse."""
+
+
+def furnish(parts: Parts) -> None:
+    """Make the demo site at the first start; one that is there stays as people have changed it."""
+    simulation = parts.settings.simulation
+    with parts.registry.writing() as session:
+        publish(session, SEED)
+        if session.get(Site, simulation.site) is not None:
+            return
+        session.add(
+            Site(
+                id=simulation.site,
+                title_zh="示范大院（模拟数据）",
+                title_en="Demo compound (simulated)",
+                timezone=parts.settings.timezone,
+                calendar="CN",
+                area_m2=21_000,
+                people=600,
+            )
+        )
+        session.flush()
+        today = datetime.now(ZoneInfo(parts.settings.timezone)).date()
+        session.add_all(_targets(simulation.site, today))
+        session.add(_contract(simulation.site, today, simulation.days))
+        session.add_all(_permits(simulation.site, parts.pepper))
+
+
+def _targets(site: str, today: date) -> list[Target]:
+    first = date(today.year - 1, 1, 1)
+
+    def target(zh: str, en: str, carrier: str, basis: str, limit: float) -> Target:
+        return Target(
+            site=site,
+            title_zh=zh,
+            title_en=en,
+            carrier=carrier,
+            basis=basis,
+            period="month",
+            limit=limit,
+            valid_from=first,
+            valid_to=None,
+        )
+
+    return [
+        target("月度用电总量", "Electricity in total", "electricity", "total", 96_000),
+        target("单位面积电耗", "Electricity per m2", "electricity", "area", 4.6),
+        target("月度用水总量", "Water in total", "water", "total", 1_500),
+    ]
+
+
+def _contract(site: str, today: date, days: int) -> Contract:
+    """Baseline over the first half of the simulated history, savings counted since."""
+    start = today - timedelta(days=days - 1)
+    middle = start + timedelta(days=days * 3 // 5)
+    return Contract(
+        site=site,
+        title_zh="A 办公楼照明与空调改造",
+        title_en="Office A lighting and cooling retrofit",
+        client="示范机关事务管理局",
+        esco="示范节能服务公司",
+        weather="weather",
+        baseline_start=start,
+        baseline_end=middle,
+        reporting_start=middle,
+        reporting_end=None,
+        price=Decimal("0.72"),
+        share=Decimal("0.60"),
+        meters=[ContractMeter(device="office-a-elec")],
+    )
+
+
+def _permits(site: str, pepper: bytes) -> list[PermitRow]:
+    began = now()
+    return [
+        PermitRow(
+            site=site,
+            id=f"visitor-{number}",
+            credential=keyed_hash(pepper, f"visitor-{number}"),
+            subject="visitor",
+            gates=[],
+            zones=[],
+            valid_from=began,
+            valid_to=None,
+            schedule=None,
+            max_uses=None,
+            standing="revoked" if number % 10 == 9 else "active",
+            uses=0,
+            changed=began,
+        )
+        for number in range(VISITORS)
+    ]

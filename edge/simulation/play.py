@@ -1,0 +1,106 @@
+"""The compound played into an agent: first the history that the platform lacks, then live."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import date, datetime, timedelta, tzinfo
+from pathlib import Path
+
+import msgspec
+
+from edge.agent import Agent
+from edge.settings import Device
+from edge.simulation.compound import Compound
+from edge.simulation.devices import compound_devices
+from edge.simulation.faults import Fault, demo_faults
+from schema.errors import Stop
+from schema.instant import MINUTE, SECOND, Clock, to_datetime, to_micros
+
+CADENCE = 15 * MINUTE
+"""The distance between two readings of history."""
+
+_AT_ONCE = 20
+
+
+class Memory(msgspec.Struct, kw_only=True):
+    """What has to outlive a restart: which compound this is, its first day, the demo's day, the last instant played."""
+
+    seed: int
+    origin: date
+    today: date
+    last: int
+
+
+def recall(path: Path, seed: int, zone: tzinfo, now: int, backfill_days: int) -> Memory:
+    """The memory in a file, or that of a compound which begins `backfill_days` ago; Stop when it is another one's."""
+    try:
+        memory = msgspec.json.decode(path.read_bytes(), type=Memory)
+    except FileNotFoundError:
+        today = to_datetime(now).astimezone(zone).date()
+        origin = today - timedelta(days=backfill_days)
+        return Memory(seed=seed, origin=origin, today=today, last=_midnight(origin, zone) - 1)
+    except msgspec.DecodeError as error:
+        raise Stop(f"{path} cannot be read ({error}); remove it to begin a new compound") from error
+    if memory.seed != seed:
+        raise Stop(f"{path} belongs to the compound of --seed {memory.seed}; use that one, or another directory")
+    return memory
+
+
+def demo_compound(memory: Memory, zone: tzinfo) -> tuple[Compound, tuple[Fault, ...]]:
+    """The compound a memory speaks of, with the demo's faults."""
+    faults = demo_faults(_midnight(memory.today, zone))
+    return Compound(memory.seed, memory.origin, zone, faults), faults
+
+
+class Simulation:
+    """Plays a compound into an agent, remembering in the file `path` how far it came."""
+
+    def __init__(self, agent: Agent, compound: Compound, memory: Memory, path: Path, interval: float) -> None:
+        self._agent = agent
+        self._compound = compound
+        self._memory = memory
+        self._path = path
+        self._step = round(interval * SECOND)
+        self._devices = compound_devices(interval)
+
+    async def backfill(self, now: int, progress: Callable[[int], object]) -> None:
+        """Record what is missing up to `now`, a quarter of an hour apart, telling `progress` each instant reached."""
+        first = (self._memory.last // CADENCE + 1) * CADENCE
+        instants = range(first, now + 1, CADENCE)
+        if instants:
+            history = {"replay": True, "interval": CADENCE / SECOND}
+            self._agent.born(*(msgspec.structs.replace(device, **history) for device in self._devices))
+        for at in range(0, len(instants), _AT_ONCE):
+            chunk = instants[at : at + _AT_ONCE]
+            self._agent.record([reading for time in chunk for reading in self._compound.readings(time)])
+            self._reached(chunk[-1])
+            progress(chunk[-1])
+            await asyncio.sleep(0)
+
+    async def live(self, clock: Clock, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
+        """Record for ever, at whole multiples of the interval; after a long sleep of the machine, what was missed."""
+        self._agent.born(*self._devices)
+        while True:
+            due = (max(clock(), self._memory.last) // self._step + 1) * self._step
+            await sleep((due - clock()) / SECOND)
+            if due - self._memory.last > 2 * CADENCE:
+                await self.backfill(due - 1, lambda _: None)
+                self._agent.born(*self._devices)
+            names = {device.id for device in self._devices if self._is_due(device, due)}
+            self._agent.record([reading for reading in self._compound.readings(due) if reading.device in names])
+            self._reached(due)
+
+    def _is_due(self, device: Device, time: int) -> bool:
+        return time % round(device.seconds * SECOND) < self._step
+
+    def _reached(self, time: int) -> None:
+        """Record the events since the last instant, then remember this one; dying in between repeats, loses nothing."""
+        for device, events in self._compound.events(self._memory.last, time).items():
+            self._agent.record_event(device, *events)
+        self._memory.last = time
+        part = self._path.with_suffix(".part")
+        part.write_bytes(msgspec.json.encode(self._memory))
+        part.replace(self._path)
+
+
+def _midnight(day: date, zone: tzinfo) -> int:
+    return to_micros(datetime(day.year, day.month, day.day, tzinfo=zone))

@@ -1,0 +1,1 @@
+"""Grafana as code: dashboards that follow from the device kinds, and their provisioning."""

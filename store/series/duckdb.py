@@ -1,0 +1,215 @@
+"""The embedded store: one DuckDB file, one process, append-only until a value is replaced."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from schema.batch import Batch
+from schema.errors import RetryLater, Stop
+from schema.series import SeriesKey
+from store.series.port import Aggregate, PartialWrite
+from store.series.rows import surviving
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS series (sid INTEGER, site VARCHAR, building VARCHAR, kind VARCHAR, device VARCHAR,
+  point VARCHAR);
+CREATE TABLE IF NOT EXISTS reading (sid INTEGER, time BIGINT, value DOUBLE, quality UTINYINT);
+"""
+_Columns = dict[str, NDArray[Any]]
+_NEVER = np.iinfo(np.int64).min
+
+
+class DuckStore:
+    """A SeriesStore in the file `path`; a second process that opens it ends with Stop."""
+
+    def __init__(self, path: str | Path) -> None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = duckdb.connect(str(path))
+        except duckdb.IOException as error:
+            raise Stop(
+                f"{path} is open in another process: end that one, or give every service one InfluxDB; {error}"
+            ) from error
+        self._writing = threading.Lock()
+        self._db.execute(_TABLES)
+        rows = self._db.execute("SELECT sid, site, building, kind, device, point FROM series").fetchall()
+        self._sids = {SeriesKey(*row[1:]): int(row[0]) for row in rows}
+        # The newest reading of every series, in memory: an append needs no look-up, nor does `latest`.
+        self._newest = Batch.of((), (), np.full(len(rows), _NEVER), np.zeros(len(rows)))
+        self._load_newest()
+
+    def write(self, batch: Batch) -> None:
+        """See SeriesStore; NaN and infinities are refused."""
+        finite = np.isfinite(batch.value)
+        good = batch if finite.all() else batch.take(finite)
+        if len(good):
+            with self._writing, _classed():
+                self._store(good)
+        if good is not batch:
+            raise PartialWrite(np.flatnonzero(~finite), "the value is not a finite number")
+
+    def series(self, site: str | None = None) -> list[SeriesKey]:
+        """See SeriesStore."""
+        with self._writing:
+            held = self._newest.time > _NEVER
+            return sorted(key for key, sid in self._sids.items() if held[sid] and site in (None, key.site))
+
+    def latest(self, keys: Sequence[SeriesKey]) -> Batch:
+        """See SeriesStore; from memory."""
+        with self._writing:
+            code, sids = self._known(keys)
+            newest = self._newest
+            held = newest.time[sids] > _NEVER
+            code, sids = code[held], sids[held]
+            return Batch(tuple(keys), code, newest.time[sids], newest.value[sids], newest.quality[sids])
+
+    def read(self, keys: Sequence[SeriesKey], start: int, end: int, *, margin: bool = False) -> Batch:
+        """See SeriesStore."""
+        inside = (
+            "SELECT code, time, value, quality FROM reading JOIN asked USING (sid) WHERE time >= $start AND time < $end"
+        )
+        before = (
+            "SELECT code, max(time), arg_max(value, time), arg_max(quality, time) FROM reading JOIN asked USING (sid) "
+            "WHERE time < $start GROUP BY code"
+        )
+        after = (
+            "SELECT code, min(time), arg_min(value, time), arg_min(quality, time) FROM reading JOIN asked USING (sid) "
+            "WHERE time >= $end GROUP BY code"
+        )
+        query = f"{inside} UNION ALL {before} UNION ALL {after}" if margin else inside
+        found = self._query(f"FROM ({query}) ORDER BY code, time", keys, start=start, end=end)
+        return Batch(tuple(keys), found["code"], found["time"], found["value"], found["quality"])
+
+    def aggregate(self, keys: Sequence[SeriesKey], start: int, end: int, every: int) -> Aggregate:
+        """See SeriesStore."""
+        found = self._query(
+            "SELECT code, CAST(floor(time / $every) AS BIGINT) * $every AS bucket, avg(value) AS mean, "
+            "min(value) AS low, max(value) AS high, count(*) AS count FROM reading JOIN asked USING (sid) "
+            "WHERE time >= $start AND time < $end GROUP BY code, bucket ORDER BY code, bucket",
+            keys,
+            start=start,
+            end=end,
+            every=every,
+        )
+        return Aggregate(
+            tuple(keys), found["code"], found["bucket"], found["mean"], found["low"], found["high"], found["count"]
+        )
+
+    def close(self) -> None:
+        """Release the file."""
+        with self._writing:
+            self._db.close()
+
+    def _load_newest(self) -> None:
+        found = self._db.execute(
+            "SELECT sid, max(time) AS time, arg_max(value, time) AS value, arg_max(quality, time) AS quality "
+            "FROM reading GROUP BY sid"
+        ).fetchnumpy()
+        sid = found["sid"]
+        self._newest.time[sid] = found["time"]
+        self._newest.value[sid] = found["value"]
+        self._newest.quality[sid] = found["quality"]
+
+    def _known(self, keys: Sequence[SeriesKey]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """(code, sid) of those asked-for keys that exist."""
+        pairs = [(code, self._sids[key]) for code, key in enumerate(keys) if key in self._sids]
+        codes, sids = np.array(pairs, np.int32).reshape(-1, 2).T
+        return np.ascontiguousarray(codes), np.ascontiguousarray(sids)
+
+    def _query(self, query: str, keys: Sequence[SeriesKey], **parameters: int) -> _Columns:
+        code, sid = self._known(keys)
+        with _classed(), self._db.cursor() as cursor:
+            cursor.register("asked", {"code": code, "sid": sid})
+            return cursor.execute(query, parameters).fetchnumpy()
+
+    def _store(self, batch: Batch) -> None:
+        rows = surviving(batch, np.arange(len(batch.keys), dtype=np.int32))
+        used = np.unique(batch.code)
+        fresh = [key for key in (batch.keys[code] for code in used) if key not in self._sids]
+        sids = {key: len(self._sids) + offset for offset, key in enumerate(fresh)}
+        newest = _grown(self._newest, len(fresh))
+        translate = np.zeros(len(batch.keys), np.int32)
+        translate[used] = [sids.get(key, self._sids.get(key, -1)) for key in (batch.keys[code] for code in used)]
+        columns: _Columns = {
+            "sid": translate[batch.code[rows]],
+            "time": batch.time[rows],
+            "value": batch.value[rows],
+            "quality": batch.quality[rows],
+        }
+        with self._db.cursor() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                if fresh:
+                    cursor.executemany(
+                        "INSERT INTO series VALUES (?, ?, ?, ?, ?, ?)", [(sids[key], *key) for key in fresh]
+                    )
+                newer = columns["time"] > newest.time[columns["sid"]]
+                late = {name: column[~newer] for name, column in columns.items()}
+                wanted = np.concatenate([np.flatnonzero(newer), np.flatnonzero(~newer)[_replace(cursor, late)]])
+                if len(wanted):
+                    cursor.register("batch", {name: column[wanted] for name, column in columns.items()})
+                    cursor.execute("INSERT INTO reading SELECT sid, time, value, quality FROM batch")
+                cursor.execute("COMMIT")
+            except duckdb.Error:
+                cursor.execute("ROLLBACK")
+                raise
+        self._sids |= sids
+        # Rows are in time order within a series, and numpy keeps the last of repeated indices.
+        latest = np.flatnonzero(columns["time"] >= newest.time[columns["sid"]])
+        sid = columns["sid"][latest]
+        newest.time[sid] = columns["time"][latest]
+        newest.value[sid] = columns["value"][latest]
+        newest.quality[sid] = columns["quality"][latest]
+        self._newest = newest
+
+
+def _replace(cursor: duckdb.DuckDBPyConnection, late: _Columns) -> NDArray[np.intp]:
+    """Rows of `late` that have to be inserted: the missing ones, and those whose stored value differed, now deleted."""
+    if not len(late["time"]):
+        return np.zeros(0, np.intp)
+    cursor.register("late", {**late, "row": np.arange(len(late["time"]))})
+    match = (
+        "FROM reading JOIN late USING (sid, time) WHERE reading.time BETWEEN (SELECT min(time) FROM late) "
+        "AND (SELECT max(time) FROM late)"
+    )
+    differs = "(reading.value <> late.value OR reading.quality <> late.quality)"
+    found: _Columns = cursor.execute(
+        f"SELECT late.row, {differs} AS differs, reading.rowid AS place {match}"
+    ).fetchnumpy()
+    stale = found["place"][found["differs"]]
+    if len(stale):
+        cursor.register("stale", {"place": stale})
+        cursor.execute("DELETE FROM reading WHERE rowid IN (SELECT place FROM stale)")
+    same = np.zeros(len(late["time"]), bool)
+    same[found["row"][~found["differs"]]] = True
+    return np.flatnonzero(~same)
+
+
+def _grown(newest: Batch, by: int) -> Batch:
+    if not by:
+        return newest
+    return Batch(
+        (),
+        newest.code,
+        np.append(newest.time, np.full(by, _NEVER)),
+        np.append(newest.value, np.zeros(by)),
+        np.append(newest.quality, np.zeros(by, np.uint8)),
+    )
+
+
+@contextmanager
+def _classed() -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.FatalException, duckdb.InternalException) as error:
+        raise Stop(
+            f"the embedded store is damaged or its disk failed: free or repair the disk, then restart; {error}"
+        ) from error
+    except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.TransactionException) as error:
+        raise RetryLater(f"embedded store: {error}", after=5.0) from error

@@ -1,0 +1,19 @@
+"""Which rows of a batch count, when the last write of each (series, time) wins."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schema.batch import Batch
+
+
+def surviving(batch: Batch, group: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Rows ordered by (group of their series, time, series), of equal ones only the one written last.
+
+    `group[code]` must be the same for rows of one series.
+    """
+    order = np.lexsort((batch.code, batch.time, group[batch.code]))
+    code, time = batch.code[order], batch.time[order]
+    replaced = (code[1:] == code[:-1]) & (time[1:] == time[:-1])
+    if replaced.any():
+        order = order[np.append(~replaced, [True])]
+    return np.asarray(order)

@@ -1,0 +1,182 @@
+"""`dayuan replay` and `dayuan simulate` as a person runs them, through a real broker."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from dayuan.commands_edge import app
+from schema.instant import DAY, HOUR, now
+from tests.broker import Broker, mosquitto
+from tests.edge.arrived import Arrived
+from tests.edge.stand import Platform
+from tests.edge.test_replay import START, hourly
+
+pytestmark = pytest.mark.broker
+
+COMMAND = (sys.executable, "-c", "from dayuan.commands_edge import app; app()")
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with mosquitto(tmp_path_factory.mktemp("broker")) as running:
+        yield running
+
+
+def arrived(platform: Platform) -> Arrived:
+    return Arrived(platform.payloads.values())
+
+
+async def begun(*arguments: object) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    environment = os.environ | {"COLUMNS": "400", "DAYUAN_CONFIG": ""}
+    words = [str(word) for word in arguments]
+    return await asyncio.create_subprocess_exec(*COMMAND, *words, stdout=pipe, stderr=pipe, env=environment)
+
+
+async def ran(*arguments: object) -> tuple[int, str]:
+    process = await begun(*arguments)
+    output, errors = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, output.decode() + errors.decode()
+
+
+async def until(holds: Any, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.1)
+
+
+def test_a_replay_arrives_whole_and_says_so(broker: Broker, tmp_path: Path) -> None:
+    rows = [f"{n / 10:.1f},{'' if n == 5 else n}" for n in range(300)]
+    path = hourly(tmp_path, *rows, titles="b0,b1")
+
+    async def run() -> tuple[int, str, Arrived]:
+        async with Platform(broker.url).serving() as platform:
+            code, output = await ran("replay", path, "--broker", broker.url, "--outbox", tmp_path, "--speed", "max")
+        return code, output, arrived(platform)
+
+    code, output, seen = asyncio.run(run())
+    assert code == 0, output
+    assert "all acknowledged by the platform" in output
+    assert "1 cells without a number gave no reading" in output
+    register = seen.values["b0-elec", "energy"]
+    assert len(register) == 301
+    assert register[START + 300 * HOUR] == 4485.0
+    assert START + 6 * HOUR not in seen.values["b1-elec", "energy"]
+    assert [(birth.interval, birth.replay) for birth in seen.births["b0-elec"]] == [(3600.0, True)]
+    assert seen.packs == 2 * 4
+
+
+def test_an_interrupted_replay_keeps_its_outbox_and_the_next_run_sends_it(broker: Broker, tmp_path: Path) -> None:
+    path = hourly(tmp_path, *["1"] * 300)
+    arguments = ("replay", path, "--broker", broker.url, "--outbox", tmp_path)
+
+    async def run() -> tuple[int, str, Arrived]:
+        process = await begun(*arguments, "--speed", 36_000)
+        await until((tmp_path / "outbox.db").exists)
+        await asyncio.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        output, _ = await process.communicate()
+        assert process.returncode is not None
+        async with Platform(broker.url).serving() as platform:
+            code, after = await ran(*arguments, "--speed", "max", "--from", "2018-01-13T11:00")
+            assert code == 0, after
+        return process.returncode, output.decode(), arrived(platform)
+
+    code, output, seen = asyncio.run(run())
+    assert code == 130, output
+    assert "messages wait in" in output
+    assert "go on with --from 2018-01-01T" in output
+    register = seen.values["b0-elec", "energy"]
+    assert register[START + HOUR] == 1
+    assert register[START + 300 * HOUR] == 300
+
+
+def test_a_platform_that_stays_silent_is_said_to_be_waited_for(broker: Broker, tmp_path: Path) -> None:
+    path = hourly(tmp_path, "1", "1")
+
+    async def run() -> str:
+        process = await begun("replay", path, "--broker", broker.url, "--outbox", tmp_path, "--speed", "max")
+        assert process.stdout is not None
+        await process.stdout.readline()
+        line = await asyncio.wait_for(process.stdout.readline(), 10)
+        process.send_signal(signal.SIGINT)
+        await process.communicate()
+        return line.decode()
+
+    assert "waiting for the platform's acknowledgement, " in asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("none.csv",), "none.csv: No such file"),
+        (("--kind", "electric"), "there is no device kind 'electric'; choose one of"),
+        (("--columns", "b7"), "no column b7; it has b0"),
+        (("--speed", "fast"), "--speed fast: give"),
+        (("--timezone", "Mars"), "no time zone 'Mars'"),
+        (("--from", "March"), "'March' is no ISO 8601 time"),
+        (("--site", "大院"), "site id"),
+        (("--broker", "mqtt://127.0.0.1:1"), "start the platform with `dayuan run`"),
+        (("--broker", "localhost"), "it should read mqtt://host:1883"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line_with_exit_code_2(
+    tmp_path: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    path = hourly(tmp_path, "1", "1")
+    file = [] if arguments[0].endswith(".csv") else [path]
+    result = CliRunner().invoke(app, ["replay", *map(str, file), *arguments, "--outbox", str(tmp_path)])
+    assert result.exit_code == 2, result.output
+    assert says in result.output
+    assert "Traceback" not in result.output
+
+
+@asynccontextmanager
+async def simulating(broker: Broker, folder: Path, platform: Platform) -> Any:
+    """A simulation that has come to its live part; interrupted at the end of the block."""
+    before = now()
+    process = await begun(
+        *("simulate", "--broker", broker.url, "--outbox", folder, "--labels", folder / "faults.jsonl"),
+        *("--backfill-days", 2, "--interval", 0.2),
+    )
+    try:
+        await until(lambda: sum(at > before for at in arrived(platform).values.get(("main-elec", "power"), ())) >= 3)
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        output, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    assert "the next run goes on" in output.decode()
+
+
+def test_a_simulation_sends_its_history_then_live_and_goes_on_after_a_restart(broker: Broker, tmp_path: Path) -> None:
+    async def run() -> Arrived:
+        async with Platform(broker.url).serving() as platform:
+            async with simulating(broker, tmp_path, platform):
+                pass
+            async with simulating(broker, tmp_path, platform):
+                pass
+        return arrived(platform)
+
+    seen = asyncio.run(run())
+    register = seen.values["main-elec", "energy"]
+    times = sorted(register)
+    assert times[0] <= now() - 2 * DAY
+    assert sum(at < now() - HOUR for at in times) >= 2 * 96 - 5
+    values = [register[at] for at in times]
+    assert values == sorted(values)
+    assert values[-1] - values[-2] < 1
+    assert [birth.replay for birth in seen.births["main-elec"]][:2] == [True, False]
+    assert seen.births["office-a-elec"][-1].parent == "main-elec"
+    assert len((tmp_path / "faults.jsonl").read_text().splitlines()) == 4

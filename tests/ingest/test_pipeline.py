@@ -1,0 +1,213 @@
+"""One turn of ingest on a real DuckDB and SQLite: what is kept, what is parked, and what may be acknowledged."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bus import messages, senml
+from bus.messages import Birth, Death, Events
+from bus.topics import Topic
+from ingest.pipeline import Pipeline
+from schema.event import Meal
+from schema.instant import DAY, HOUR, MINUTE
+from schema.reading import Reading
+from schema.series import SeriesKey
+from schema.stream import Position
+from schema.text import Text
+from store.registry import deadletters, events, worklist
+from store.registry.base import Registry
+from store.registry.migrate import tables
+from store.registry.places import Device
+from store.series.duckdb import DuckStore
+
+NOW = 1_790_000_000_000_000
+METER = Topic("dayuan", "demo", "hall", "electricity_meter", "m1", "readings")
+ENERGY = SeriesKey("demo", "hall", "electricity_meter", "m1", "energy")
+
+
+class House:
+    """An ingest with its stores, and hands to feed it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = DuckStore(folder / "readings.duckdb")
+        self.registry = Registry(f"sqlite:///{folder / 'registry.db'}")
+        tables().metadata.create_all(self.registry.engine)
+        self.pipeline = Pipeline(self.store, self.registry, lambda: NOW)
+
+    def close(self) -> None:
+        self.store.close()
+        self.registry.close()
+
+    def birth(self, topic: Topic = METER, *, replay: bool = False, seq: int = 1) -> tuple[str, bytes]:
+        birth = Birth(title=Text("总表", "Main"), interval=60.0, replay=replay, position=Position("a", "e", seq))
+        return topic._replace(channel="state").path(), messages.encode_state(birth)
+
+    def pack(
+        self, *values: float, seq: int | None = None, time: int = NOW - HOUR, unit: str = "kWh"
+    ) -> tuple[str, bytes]:
+        readings = [Reading("m1", "energy", time + at * MINUTE, value, unit) for at, value in enumerate(values)]
+        position = None if seq is None else Position("a", "e", seq)
+        return METER.path(), senml.encode("demo", readings, position)
+
+    def feed(self, *sent: tuple[str, bytes]) -> list[tuple[Topic, object]]:
+        return list(self.pipeline.process([path for path, _ in sent], [payload for _, payload in sent]))
+
+    def values(self) -> list[float]:
+        return self.store.read([ENERGY], 0, NOW + DAY).value.tolist()
+
+    def parked(self) -> dict[str, int]:
+        with self.registry.reading() as session:
+            return deadletters.counts(session)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path)
+    yield house
+    house.close()
+
+
+def test_readings_of_a_known_device_are_stored_listed_as_work_and_acknowledged(house: House) -> None:
+    answers = house.feed(house.birth(seq=1), house.pack(1.0, 2.0, seq=2))
+    assert house.values() == [1.0, 2.0]
+    with house.registry.writing() as session:
+        assert worklist.take(session) == [worklist.Work(ENERGY, NOW - HOUR, NOW - HOUR + MINUTE)]
+    [(topic, acknowledged)] = answers
+    assert topic.path() == "dayuan/demo/agents/agent/a/ack"
+    assert acknowledged == messages.decode_ack(b'{"epoch":"e","seq":2,"missing":[]}')
+
+
+def test_a_gap_is_named_and_closes_when_the_missing_message_comes(house: House) -> None:
+    [(_, first)] = house.feed(house.birth(seq=1), house.pack(1.0, seq=3))
+    assert (first.seq, first.missing) == (1, ((2, 2),))  # type: ignore[attr-defined]
+    [(_, then)] = house.feed(house.pack(0.5, seq=2, time=NOW - 2 * HOUR))
+    assert (then.seq, then.missing) == (3, ())  # type: ignore[attr-defined]
+
+
+def test_the_same_messages_again_change_nothing(house: House) -> None:
+    sent = [house.birth(seq=1), house.pack(1.0, 2.0, seq=2), (METER.path(), b"rubbish")]
+    house.feed(*sent)
+    before = house.values()
+    house.feed(*sent[:2])
+    assert house.values() == before
+
+
+def test_readings_before_the_birth_wait_and_are_taken_in_with_it(house: House) -> None:
+    [(_, acknowledged)] = house.feed(house.pack(1.0, 2.0, seq=2))
+    assert acknowledged.missing == ((1, 1),)  # type: ignore[attr-defined]
+    assert house.values() == []
+    assert house.parked() == {"unknown_device": 1}
+    house.feed(house.birth(seq=1))
+    assert house.values() == [1.0, 2.0]
+    with house.registry.reading() as session:
+        assert deadletters.whole(session, "demo", "m1", "unknown_device") == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"", "undecodable"),
+        (b"{", "undecodable"),
+        (b"\xff\xfe\x00", "undecodable"),
+        (b"[" * 5000, "undecodable"),
+        (b'[{"n":"energy","u":"kWh","v":NaN}]', "not_finite"),
+        (b"[" + b" " * (10 << 20) + b"]", "too_large"),
+        (b'[{"n":"energy","u":"V","v":1}]', "wrong_unit"),
+        (b'[{"n":"energy","u":"furlong","v":1}]', "unknown_unit"),
+        (b'[{"n":"colour","v":1}]', "unknown_point"),
+        (b'[{"n":"energy","u":"kWh","v":1e300}]', "implausible"),
+        (b'[{"n":"energy","u":"kWh","v":-1}]', "implausible"),
+        (json.dumps([{"n": "energy", "v": 1, "t": NOW / 1e6 + 366 * 86400}]).encode(), "time_ahead"),
+        (json.dumps([{"n": "energy", "v": 1, "t": NOW / 1e6 - 366 * 86400}]).encode(), "time_past"),
+    ],
+)
+def test_what_cannot_be_true_is_parked_with_its_reason_and_the_next_message_goes_through(
+    house: House, payload: bytes, reason: str
+) -> None:
+    house.feed(house.birth())
+    house.feed((METER.path(), payload), house.pack(7.0))
+    assert house.parked() == {reason: 1}
+    assert house.values() == [7.0]
+
+
+def test_one_bad_record_does_not_spoil_its_pack(house: House) -> None:
+    pack = [
+        {"bn": "demo/m1/", "bt": NOW / 1e6, "n": "energy", "u": "Wh", "v": 1500},
+        {"n": "energy", "u": "kWh", "vs": "many", "t": 60},
+        {"n": "energy", "u": "kWh", "v": 1e200, "t": 120},
+    ]
+    house.feed(house.birth(), (METER.path(), json.dumps(pack).encode()))
+    assert house.values() == [1.5]
+    assert sum(house.parked().values()) == 2
+
+
+def test_a_parked_reading_is_a_pack_that_can_be_sent_again(house: House) -> None:
+    house.feed(house.birth(), house.pack(5.0, time=NOW - 200 * DAY))
+    assert house.parked() == {"time_past": 1}
+    with house.registry.reading() as session:
+        [letter] = deadletters.whole(session, "demo", "m1", "time_past")
+    house.feed(house.birth(replay=True), (letter.topic, letter.payload))
+    assert house.values() == [5.0]
+
+
+def test_an_undecodable_message_of_an_agent_still_moves_its_stream_on(house: House) -> None:
+    _, good = house.pack(1.0, seq=2)
+    answers = house.feed(house.birth(seq=1), (METER.path(), good[:-3]))
+    assert [acknowledged.seq for _, acknowledged in answers] == [2]  # type: ignore[attr-defined]
+
+
+def test_a_topic_of_nobody_is_parked(house: House) -> None:
+    house.feed(("dayuan/demo/readings", b"[]"), ("dayuan/demo/hall/water_meter/m1/readings", b"[]"))
+    assert house.parked() == {"bad_topic": 1, "unknown_device": 1}
+
+
+def test_a_device_does_not_speak_under_another_kind(house: House) -> None:
+    house.feed(house.birth(), (METER._replace(kind="water_meter").path(), b"[]"))
+    assert house.parked() == {"wrong_topic": 1}
+
+
+def test_a_birth_of_no_known_kind_is_parked(house: House) -> None:
+    house.feed(house.birth(METER._replace(kind="time_machine")))
+    assert house.parked() == {"unknown_kind": 1}
+
+
+def test_events_are_recorded_once(house: House) -> None:
+    terminal = Topic("dayuan", "demo", "canteen", "canteen_terminal", "t1", "events")
+    meal = Meal(id="1", time=NOW - HOUR, window="lunch", price="12.50")
+    sent = (terminal.path(), messages.encode_events(Events(events=(meal,), position=Position("a", "e", 2))))
+    house.feed(house.birth(terminal), sent, sent)
+    house.feed(sent)
+    with house.registry.reading() as session:
+        assert events.between(session, "demo", "meal", 0, NOW) == [events.StoredEvent("demo", "t1", meal)]
+
+
+def test_a_death_is_remembered_until_the_next_birth(house: House) -> None:
+    house.feed(house.birth(), (METER._replace(channel="state").path(), messages.encode_state(Death())))
+    with house.registry.reading() as session:
+        assert session.get_one(Device, ("demo", "m1")).state == "offline"
+    house.feed(house.birth())
+    with house.registry.reading() as session:
+        assert session.get_one(Device, ("demo", "m1")).state == "online"
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_order_and_duplication_stores_the_same(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    house = House(tmp_path_factory.mktemp("house"))
+    try:
+        sent = [house.birth(seq=1)]
+        sent += [house.pack(float(at), at + 0.5, seq=at + 2, time=NOW - (40 - 2 * at) * MINUTE) for at in range(12)]
+        mixed = data.draw(st.permutations(sent + data.draw(st.lists(st.sampled_from(sent), max_size=8))))
+        cut = data.draw(st.integers(0, len(mixed)))
+        house.feed(*mixed[:cut])
+        answers = house.feed(*mixed[cut:]) or house.feed(sent[0])
+        assert house.values() == [value for at in range(12) for value in (float(at), at + 0.5)]
+        assert answers[-1][1] == messages.decode_ack(b'{"epoch":"e","seq":13,"missing":[]}')
+    finally:
+        house.close()
