@@ -17,4 +17,5 @@ def keyed_hash(pepper: bytes, raw: str) -> str:
     if len(pepper) < SHORTEST_PEPPER:
         raise Stop(f"the credential pepper has {len(pepper)} bytes; set one of at least {SHORTEST_PEPPER} random bytes")
     normal = unicodedata.normalize("NFKC", raw).strip().upper()
-    return hmac.new(pepper, normal.encode(), hashlib.sha256).hexdigest()
+    # Whatever a reader sends has a hash: an error here would keep someone from leaving.
+    return hmac.new(pepper, normal.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()

@@ -59,6 +59,12 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True):
     reset: int = 12 * HOUR
     capacity: int | None = None
 
+    def __post_init__(self) -> None:
+        try:
+            ZoneInfo(self.timezone)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"zone {self.id!r}: no time zone {self.timezone!r}; try 'Asia/Shanghai'") from error
+
 
 class Presence(NamedTuple):
     """What is known of the holder and the zone; None is "not known", and nobody is refused for what is not known.
@@ -85,7 +91,10 @@ class Decision(NamedTuple):
 
 
 def decide(request: Request, permit: Permit | None, zone: Zone, presence: Presence, now: int) -> Decision:
-    """Judge a request at instant `now`; the first objection in the order of `Reason` is the one given."""
+    """Judge a request at instant `now`; the first objection is the one given, in the order of `Reason`.
+
+    Only soft anti-passback comes last: letting someone pass on it must not hide that the zone is full.
+    """
     reason = _objection(request, permit, zone, presence, now)
     soft = reason == "anti_passback" and zone.anti_passback == "soft"
     return Decision(request.direction == "out" or reason == "ok" or soft, reason)
@@ -127,7 +136,6 @@ def _passage(request: Request, permit: Permit, zone: Zone, presence: Presence, n
     if entering and permit.max_uses is not None and presence.uses >= permit.max_uses:
         return "already_used"
     known = presence.inside is not None and 0 <= now - presence.since < zone.reset
-    # Soft is judged last, so that letting someone pass on it never hides that the zone is full.
     if zone.anti_passback == "hard" and known and presence.inside == entering:
         return "anti_passback"
     full = zone.capacity is not None and presence.occupancy is not None and presence.occupancy >= zone.capacity

@@ -66,9 +66,9 @@ def so_far(
     if end <= contract.reporting_start:
         return head.without(Text("报告期还没有完整日。", "The reporting period has no whole day yet."))
     try:
-        baseline = (contract.baseline_start, contract.baseline_end)
-        model = mv.fit(days(store, registers, weather, baseline, calendar))
-        found = mv.savings(model, days(store, registers, weather, (contract.reporting_start, end), calendar))
+        whole = days(store, registers, weather, (contract.baseline_start, end), calendar)
+        model = mv.fit(whole.between(contract.baseline_start, contract.baseline_end))
+        found = mv.savings(model, whole.between(contract.reporting_start, end))
     except mv.Insufficient as lacking:
         texts = [item.text for item in lacking.evidence]
         return head.without(Text("".join(text.zh for text in texts), " ".join(text.en for text in texts)))

@@ -40,6 +40,17 @@ class Days:
     type: tuple[str, ...]
     estimated: NDArray[np.float64]
 
+    def between(self, first: date, last: date) -> "Days":
+        """The days in [first, last)."""
+        rows = [row for row, day in enumerate(self.day) if first <= day < last]
+        return Days(
+            tuple(self.day[row] for row in rows),
+            self.kwh[rows],
+            self.temperature[rows],
+            tuple(self.type[row] for row in rows),
+            self.estimated[rows],
+        )
+
     def valid(self) -> NDArray[np.bool_]:
         """The days that are known in full."""
         return ~(np.isnan(self.kwh) | np.isnan(self.temperature))

@@ -1,11 +1,9 @@
 """Overview: a site at one instant, gathered from the store and the registry."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 
 import msgspec
-import numpy as np
 
 from analytics import boundary, carriers, daybook
 from analytics.board import (
@@ -26,21 +24,21 @@ from analytics.board import (
 from analytics.books import consumption
 from analytics.calendar import Calendar
 from analytics.canteen import Cabinet, Service
-from analytics.ledger import INTERVAL, ceil
+from analytics.ledger import ceil
 from analytics.occupancy import Heads
+from analytics.power import power_now, power_today
+from analytics.scene import LATE, OFFLINE, Scene, unit_of
 from analytics.targets import Basis, Goal, track
-from analytics.typical import DAY_TYPES, WEEKS, Grid, Load, Profile, midnight
+from analytics.typical import WEEKS, Grid, Load, Profile, midnight
 from devices import kinds
 from devices.kind import Carrier
 from schema.errors import Reject
-from schema.instant import SECOND
-from schema.series import SeriesKey
 from schema.text import Text
 from store.registry.alarms import Alarm, open_alarms
 from store.registry.base import Registry
 from store.registry.contracts import Contract, contracts
 from store.registry.goals import Coefficient, Target, factors, targets
-from store.registry.places import Device, Site, devices
+from store.registry.places import Site, devices
 from store.series.port import SeriesStore
 
 CARRIERS: dict[Carrier, Text] = {
@@ -50,6 +48,8 @@ CARRIERS: dict[Carrier, Text] = {
     "heat": Text("热力", "Heat"),
 }
 PER: dict[str, tuple[Basis, str]] = {"total": ("total", ""), "area": ("area", "/m2"), "people": ("people", "/person")}
+
+
 def overview(store: SeriesStore, registry: Registry, site: str, now: int) -> Overview:
     """All the live page shows of a site; Reject("unknown_site"), RetryLater while a store is away."""
     with registry.reading() as session:
@@ -64,7 +64,7 @@ def overview(store: SeriesStore, registry: Registry, site: str, now: int) -> Ove
         coefficients = factors(session)
         alarms = open_alarms(session, site)
         day = daybook.read(session, site, calendar, now)
-    scene = Scene(store, place, calendar, now, known, _latest(store, known))
+    scene = Scene.of(store, place, known, calendar, now)
     load, profile = _load(scene, goals)
     tracks = [_target(scene, goal, load, profile) for goal in goals]
     return Overview(
@@ -76,9 +76,9 @@ def overview(store: SeriesStore, registry: Registry, site: str, now: int) -> Ove
             area_m2=place.area_m2,
             people=place.people,
         ),
-        power=_power(scene),
+        power=power_now(scene),
         carriers=[_carrier(scene, carrier, load, coefficients, tracks) for carrier in CARRIERS if scene.mains(carrier)],
-        power_today=_power_today(scene, load, profile),
+        power_today=power_today(scene, load, profile),
         heads=daybook.heads(store, known, day, calendar, now),
         canteen=daybook.canteen(store, known, scene.last, day, calendar, now),
         targets=tracks,
@@ -90,8 +90,8 @@ def overview(store: SeriesStore, registry: Registry, site: str, now: int) -> Ove
 
 def _load(scene: Scene, goals: Sequence[Target]) -> tuple[Load, Profile]:
     """Every main meter's quarter hours: the running periods in full, and the 4 weeks before today."""
-    spans = [_span(scene, goal.period) for goal in goals]
-    spans.append(_span(scene, "month"))
+    spans = [scene.period(goal.period) for goal in goals]
+    spans.append(scene.period("month"))
     first = min([scene.today - timedelta(weeks=WEEKS), *(start for start, _ in spans)])
     grid = Grid.of(first, max(end for _, end in spans), scene.calendar.zone)
     registers = [
@@ -111,11 +111,11 @@ def _carrier(
 ) -> CarrierBooks:
     mains = scene.mains(carrier)
     own = load.of_devices({device.id for device in mains})
-    month, _ = _span(scene, "month")
+    month, _ = scene.period("month")
     day = midnight(scene.today, scene.calendar.zone)
     before = midnight(scene.today - timedelta(days=1), scene.calendar.zone)
     used = own.total(midnight(month, scene.calendar.zone), scene.now)
-    unit = _unit(carrier)
+    unit = unit_of(carrier)
     amounts = [carriers.Amount(carrier, unit, used.value, month)] if used.value is not None else []
     coal = carriers.convert(amounts, coefficients, "kgce", "equivalent")
     carbon = carriers.convert(amounts, coefficients, "kgco2", "location")
@@ -148,19 +148,15 @@ def _basis(coal: carriers.Converted, carbon: carriers.Converted) -> Text | None:
 
 
 def _target(scene: Scene, row: Target, load: Load, profile: Profile) -> TargetTrack:
-    mains = {device.id: device for device in scene.devices if device.parent is None}
-    rows = [
-        position
-        for position, key in enumerate(load.keys)
-        if key.device in mains and kinds()[mains[key.device].kind].carrier == row.carrier
-    ]
-    start, end = _span(scene, row.period)
+    mains = {device.id for device in scene.mains(row.carrier)}
+    meters = [position for position, key in enumerate(load.keys) if key.device in mains]
+    start, end = scene.period(row.period)
     people = float(scene.site.people) if scene.site.people else None
     basis, per = PER[row.basis]
     divisor = {"total": 1.0, "area": scene.site.area_m2, "people": people}[basis]
     goal = Goal(limit=row.limit, start=start, end=end, basis=basis, divisor=divisor)
-    found = track(goal, load.rows(rows), profile.rows(rows), scene.now)
-    unit = _unit(row.carrier)
+    found = track(goal, load.rows(meters), profile.rows(meters), scene.now)
+    unit = unit_of(row.carrier)
     return TargetTrack(
         id=row.id,
         title=Text(row.title_zh, row.title_en),
@@ -227,12 +223,6 @@ def _health(scene: Scene) -> Devices:
         offline=offline,
         unhealthy=unhealthy,
     )
-
-
-def _unit(carrier: str) -> str:
-    """The unit a carrier is booked in."""
-    points = [kind.point(kind.consumption) for kind in kinds().values() if kind.carrier == carrier and kind.consumption]
-    return next((point.unit for point in points if point), "")
 
 
 __all__ = [

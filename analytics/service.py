@@ -33,10 +33,11 @@ STALE = DAY
 
 
 class News(NamedTuple):
-    """What a step brought: notices for listeners as (kind, body), and whether more waits to be worked in."""
+    """What a step brought: notices for listeners as (kind, body); whether more waits to be worked in, or saved."""
 
     notices: list[tuple[str, dict[str, Any]]]
     more: bool
+    unsaved: bool
 
 
 class Analytics:
@@ -54,6 +55,7 @@ class Analytics:
         self._channels = channels
         self._lock = threading.Lock()
         self._looked = self._saved = 0
+        self._unsaved = False
         self._titles: dict[tuple[str, str], Text] = {}
         self._calendars: dict[str, Calendar] = {}
         self._watches: list[tuple[SeriesKey, list[SeriesKey], float]] = []
@@ -69,7 +71,7 @@ class Analytics:
     def save(self) -> None:
         """Keep the detectors' state; what was taken from the worklist is then done for good."""
         with self._lock:
-            self._save()
+            self._save(self._clock())
 
     def _step(self, limit: int) -> News:
         now = self._clock()
@@ -84,14 +86,18 @@ class Analytics:
         findings = self._detection.update(Batch.concat([settled, self._gauges(work)]), context)
         if look:
             findings += self._silent(context)
-        return News(self._conclude(work, findings, now), more=len(work) == limit)
+        notices = self._conclude(work, findings, now)
+        self._unsaved = self._unsaved or bool(work)
+        # A lull is the time to save; where there is none, once in a while.
+        if self._unsaved and (not work or now - self._saved >= SNAPSHOT_EVERY):
+            self._save(now)
+        return News(notices, more=len(work) == limit, unsaved=self._unsaved)
 
-    def _save(self) -> None:
-        now = self._clock()
+    def _save(self, now: int) -> None:
         with self._registry.writing() as session:
             snapshots.save(session, SNAPSHOT, self._detection.dump(), now)
             worklist.done(session)
-        self._saved = now
+        self._saved, self._unsaved = now, False
 
     def _conclude(
         self, work: Sequence[Work], findings: Sequence[Finding], now: int
@@ -107,8 +113,6 @@ class Analytics:
                 ("alarm", {"site": alarm.site, "id": alarm.id, "device": alarm.device, "effect": effect})
                 for alarm, effect in changes
             ]
-        if now - self._saved >= SNAPSHOT_EVERY:
-            self._save()
         return notices
 
     def _gauges(self, work: Sequence[Work]) -> Batch:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from analytics import student
 from analytics.ledger import INTERVAL
-from analytics.typical import Load, Profile
+from analytics.typical import WEEKS, Load, Profile, Total
 from schema.text import Text
 
 Basis = Literal["total", "area", "people"]
@@ -58,167 +58,138 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
     missing: list[str]
 
 
+class _Ahead(NamedTuple):
+    """What is ahead of a goal, in its unit."""
+
+    allowed: float
+    forecast: float
+    low: float
+    high: float
+
+
 def track(goal: Goal, load: Load, profile: Profile, now: int) -> Track:
     """Where a goal stands at `now`; the load's grid holds the whole period and the 4 weeks before now."""
     grid = load.grid
     spoken = load.spoken()
     devices = [key.device for key, said in zip(load.keys, spoken, strict=True) if said]
     missing = [key.device for key, said in zip(load.keys, spoken, strict=True) if not said]
-    if not goal.divisor:
-        what = Text("面积", "area") if goal.basis == "area" else Text("用能人数", "number of people")
-        why = Text(f"站点未登记{what.zh}，强度无法计算。", f"The site's {what.en} is not registered.")
-        return _unknown(goal, why, None, 0.0, None, devices, missing)
     period = np.array([goal.start <= day < goal.end for day in grid.dates], bool)[grid.day]
-    passed = np.clip((now - grid.start) / INTERVAL, 0.0, 1.0)
-    begun = period & (passed > 0)
-    value, known = load.value[spoken], ~np.isnan(load.value[spoken])
-    total = float(np.nansum(value[:, begun]))
-    seconds = float(passed[begun].sum()) * max(len(load.keys), 1)
-    coverage = float((known[:, begun] * passed[begun]).sum()) / seconds if seconds else 0.0
-    used = total / goal.divisor if known[:, begun].any() else None
-    guessed = float(np.where(load.estimated[spoken], value, 0.0)[:, begun].sum())
-    share = None if used is None else guessed / total if total else 0.0
-    if missing:
-        coverage_why = Text(f"无读数：{'、'.join(missing)}。", f"No readings from {', '.join(missing)}.")
-    else:
-        coverage_why = Text(f"本期数据仅覆盖 {coverage:.0%}。", f"Only {coverage:.0%} of the period so far is known.")
-    if used is not None and used > goal.limit:
-        over = Text(
-            f"已用量超出限额 {used - goal.limit:,.4g}。", f"Used is already {used - goal.limit:,.4g} over the limit."
-        )
-        base = _unknown(goal, over, used, coverage, share, devices, missing)
-        sure = _forecast(goal, load, profile, spoken, period, passed)
-        if sure is None or coverage < ENOUGH_COVERED:
-            return msgspec.structs.replace(base, status="exceeded")
-        return msgspec.structs.replace(base, status="exceeded", **sure)
-    if used is None or coverage < ENOUGH_COVERED:
-        return _unknown(goal, coverage_why, used, coverage, share, devices, missing)
-    ahead = _forecast(goal, load, profile, spoken, period, passed)
-    if ahead is None:
-        days = len(profile.history)
-        why = Text(
-            f"近四周只有 {days} 天数据，至少需要 {ENOUGH_DAYS} 天才能预测。",
-            f"The last 4 weeks hold {days} days of data; a forecast needs {ENOUGH_DAYS}.",
-        )
-        return _unknown(goal, why, used, coverage, share, devices, missing)
-    status, why = _judge(goal, ahead["forecast"], ahead["high"])
-    if profile.borrowed & {profile.types[row] for row in np.unique(grid.day[period]).tolist()}:
+    booked = load.total(int(grid.start[period][0]), now)
+    heard = np.flatnonzero(spoken).tolist()
+    habit = profile.rows(heard)
+    used = ahead = None
+    if booked.value is not None and goal.divisor:
+        used = booked.value / goal.divisor
+        if booked.coverage >= ENOUGH_COVERED:
+            ahead = _forecast(goal, used, load.rows(heard), habit, period, now)
+    status, why = _judge(goal, used, ahead, _lacking(goal, booked, len(habit.history), devices, missing))
+    if ahead and habit.borrowed & {habit.types[row] for row in np.unique(grid.day[period]).tolist()}:
         why = Text(
             f"{why.zh}近四周缺少同类日，部分日期借用其他日型估计。",
             f"{why.en} Some day types did not occur in the last 4 weeks: others stand in.",
         )
     return Track(
         used=used,
+        allowed_to_date=ahead and ahead.allowed,
         limit=goal.limit,
+        forecast=ahead and ahead.forecast,
+        low=ahead and ahead.low,
+        high=ahead and ahead.high,
         status=status,
         why=why,
-        coverage=coverage,
-        estimated_share=share,
+        coverage=booked.coverage,
+        estimated_share=booked.estimated_share,
         devices=devices,
         missing=missing,
-        **ahead,
     )
 
 
 def _forecast(
-    goal: Goal,
-    load: Load,
-    profile: Profile,
-    spoken: NDArray[np.bool_],
-    period: NDArray[np.bool_],
-    passed: NDArray[np.float64],
-) -> dict[str, float] | None:
-    """allowed_to_date, forecast, low and high; None while the history is too short to tell."""
+    goal: Goal, used: float, load: Load, profile: Profile, period: NDArray[np.bool_], now: int
+) -> _Ahead | None:
+    """What is ahead; None while the history is too short to tell."""
     if len(profile.history) < ENOUGH_DAYS or not goal.divisor:
         return None
-    value, expected = load.value[spoken], np.nan_to_num(profile.expected[spoken])
-    unknown = np.isnan(value)
+    expected = np.nan_to_num(profile.expected)
     habit = expected.sum(axis=0)
     whole = float(habit[period].sum())
     if whole <= 0:
         return None
+    passed = np.clip((now - load.grid.start) / INTERVAL, 0.0, 1.0)
     # What has passed and is in the books is certain; gaps and the rest are expected.
-    open_share = np.where(unknown, 1.0, 1.0 - passed)
-    ahead = float((expected * open_share)[:, period].sum())
-    booked = float(np.nansum(value[:, period & (passed > 0)]))
-    usual = np.bincount(load.grid.day, habit, len(load.grid.dates))
-    still = np.bincount(load.grid.day, (expected * open_share).sum(axis=0) * period, len(load.grid.dates))
-    spread = _spread(
-        load, profile, spoken, expected, np.divide(still, usual, out=np.zeros_like(still), where=usual > 0)
+    ahead = (expected * np.where(np.isnan(load.value), 1.0, 1.0 - passed)).sum(axis=0) * period
+    size = len(load.grid.dates)
+    usual, still = np.bincount(load.grid.day, habit, size), np.bincount(load.grid.day, ahead, size)
+    spread = _spread(load, profile, np.divide(still, usual, out=np.zeros(size), where=usual > 0)) / goal.divisor
+    forecast = used + float(ahead.sum()) / goal.divisor
+    return _Ahead(
+        allowed=goal.limit * float((habit * passed)[period].sum()) / whole,
+        forecast=forecast,
+        low=max(used, forecast - spread),
+        high=forecast + spread,
     )
-    forecast = booked + ahead
-    return {
-        "allowed_to_date": goal.limit * float((habit * passed)[period].sum()) / whole,
-        "forecast": forecast / goal.divisor,
-        "low": max(booked, forecast - spread) / goal.divisor,
-        "high": (forecast + spread) / goal.divisor,
-    }
 
 
-def _spread(
-    load: Load,
-    profile: Profile,
-    spoken: NDArray[np.bool_],
-    expected: NDArray[np.float64],
-    still: NDArray[np.float64],
-) -> float:
-    """Half the band around the sum of `still[d]` open days: their own scatter, and that of the means they lean on."""
-    filled = np.where(np.isnan(load.value[spoken]), expected, load.value[spoken]).sum(axis=0)
-    days = len(load.grid.dates)
-    residual = np.bincount(load.grid.day, filled - expected.sum(axis=0), days)[list(profile.history)]
-    types = [profile.types[row] for row in profile.history]
-    freedom = max(len(residual) - len(set(types)), 3)
-    variance = float((residual**2).sum()) / freedom
-    scatter = float((residual**2).sum())
-    rho = float((residual[1:] * residual[:-1]).sum()) / scatter if scatter else 0.0
-    # A warm week makes seven warm days: days that follow one another add up less like independent ones.
-    together = (1 + max(rho, 0.0)) / (1 - min(max(rho, 0.0), 0.8))
-    open_by_type: dict[str, float] = {}
-    for row, share in enumerate(still.tolist()):
-        open_by_type[profile.types[row]] = open_by_type.get(profile.types[row], 0.0) + share
-    means = sum(share**2 / max(types.count(name), 1) for name, share in open_by_type.items())
-    own = float((still**2).sum())
-    return student.quantile(CONFIDENCE, freedom) * float(np.sqrt(variance * together * (own + means)))
+def _spread(load: Load, profile: Profile, still: NDArray[np.float64]) -> float:
+    """Half the band around the sum of `still[d]` open days: the days' own scatter, and the drift of their level.
+
+    The level is taken for a random walk by weeks: a season moves it, and a mean of 4 weeks lags behind.
+    """
+    off = np.where(np.isnan(load.value), 0.0, load.value - np.nan_to_num(profile.expected)).sum(axis=0)
+    history = np.array(profile.history)
+    residual = np.bincount(load.grid.day, off, len(load.grid.dates))[history]
+    variance = float((residual**2).sum()) / (len(residual) - 1)
+    week = (history[-1] - history) // 7
+    levels = np.array([residual[week == number].mean() for number in np.unique(week)])
+    drift = float((np.diff(levels) ** 2).mean()) if len(levels) > 1 else variance
+    days = float(still.sum())
+    # A random walk's mean over 4 weeks lies 4/3 steps from its end, that of the days ahead another third of theirs.
+    walk = days**2 * drift * (WEEKS / 3 + days / 21)
+    return student.quantile(CONFIDENCE, WEEKS - 1) * float(np.sqrt(variance * (still**2).sum() + walk))
 
 
-def _judge(goal: Goal, forecast: float, high: float) -> tuple[Status, Text]:
-    left = goal.limit - forecast
-    if forecast > goal.limit:
+def _judge(goal: Goal, used: float | None, ahead: _Ahead | None, lacking: Text) -> tuple[Status, Text]:
+    if used is not None and used > goal.limit:
+        over = _amount(used - goal.limit)
+        return "exceeded", Text(f"已用量超出限额 {over}。", f"Already {over} over the limit.")
+    if ahead is None:
+        return "unknown", lacking
+    left = goal.limit - ahead.forecast
+    amount, part = _amount(abs(left)), f"{abs(left) / goal.limit:.1%}"
+    if left < 0:
         return "at_risk", Text(
-            f"按目前习惯，期末将超出限额 {-left:,.4g}（{-left / goal.limit:.1%}）。",
-            f"At the present habit the period ends {-left:,.4g} over the limit ({-left / goal.limit:.1%}).",
+            f"按目前习惯，期末将超出限额 {amount}（{part}）。",
+            f"At the present habit the period ends {amount} over the limit ({part}).",
         )
-    if high > goal.limit:
+    if ahead.high > goal.limit:
         return "at_risk", Text(
-            f"预计期末余 {left:,.4g}，但区间上限超出限额。",
-            f"Expected to end {left:,.4g} below the limit, but the band reaches above it.",
+            f"预计期末余 {amount}，但区间上限超出限额。",
+            f"Expected to end {amount} below the limit, but the band reaches above it.",
         )
     return "on_track", Text(
-        f"预计期末余 {left:,.4g}（{left / goal.limit:.1%}）。",
-        f"Expected to end {left:,.4g} below the limit ({left / goal.limit:.1%}).",
+        f"预计期末余 {amount}（{part}）。",
+        f"Expected to end {amount} below the limit ({part}).",
     )
 
 
-def _unknown(
-    goal: Goal,
-    why: Text,
-    used: float | None,
-    coverage: float,
-    share: float | None,
-    devices: list[str],
-    missing: list[str],
-) -> Track:
-    return Track(
-        used=used,
-        allowed_to_date=None,
-        limit=goal.limit,
-        forecast=None,
-        low=None,
-        high=None,
-        status="unknown",
-        why=why,
-        coverage=coverage,
-        estimated_share=share,
-        devices=devices,
-        missing=missing,
+def _lacking(goal: Goal, booked: Total, days: int, devices: list[str], missing: list[str]) -> Text:
+    """What keeps the status from being known, the gravest first."""
+    if not goal.divisor:
+        what = Text("面积", "area") if goal.basis == "area" else Text("用能人数", "number of people")
+        return Text(f"站点未登记{what.zh}，强度无法计算。", f"The site's {what.en} is not registered.")
+    if not devices and not missing:
+        return Text("没有计量该能源的总表。", "No main meter counts this carrier.")
+    if missing:
+        return Text(f"无读数：{'、'.join(missing)}。", f"No readings from {', '.join(missing)}.")
+    if booked.coverage < ENOUGH_COVERED:
+        known = f"{booked.coverage:.0%}"
+        return Text(f"本期数据仅覆盖 {known}。", f"Only {known} of the period so far is known.")
+    return Text(
+        f"近四周所有总表都有数据的只有 {days} 天，至少需要 {ENOUGH_DAYS} 天才能预测。",
+        f"On {days} days of the last 4 weeks all meters spoke; a forecast needs {ENOUGH_DAYS}.",
     )
+
+
+def _amount(value: float) -> str:
+    """A figure as people write it: whole numbers, small ones by three digits."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -127,14 +127,12 @@ class Load:
 class Profile:
     """What meters take by the habit of the last 4 weeks: `expected[m, i]` on the grid, NaN where no day tells.
 
-    `history` are the rows of the dates it was learnt from, `types[d]` each date's type, and `borrowed` the types that
-    had no day of their own in those weeks and use another's.
+    `types[d]` is each date's type, `taught[m, d]` whether the meter's habit was learnt from that date.
     """
 
     expected: NDArray[np.float64]
     types: tuple[str, ...]
-    history: tuple[int, ...]
-    borrowed: frozenset[str]
+    taught: NDArray[np.bool_]
 
     @classmethod
     def of(cls, load: Load, day_type: TypeOfDay, today: date) -> "Profile":
@@ -143,28 +141,39 @@ class Profile:
         types = tuple(day_type(day) for day in grid.dates)
         names = sorted(set(types))
         kind = np.array([names.index(name) for name in types], np.int64)[grid.day]
-        since = today - timedelta(weeks=WEEKS)
-        rows = tuple(row for row, day in enumerate(grid.dates) if since <= day < today)
-        learn = np.isin(grid.day, rows) & ~np.isnan(load.value) & ~load.partial
-        cell = kind * SLOTS + grid.slot
+        others = [NEAREST.get(name, name) for name in names]
         stand_in = np.array(
-            [names.index(NEAREST[name]) if NEAREST.get(name) in names else row for row, name in enumerate(names)]
+            [names.index(other) if other in names else row for row, other in enumerate(others)], np.int64
         )
-        nearest = stand_in[kind] if names else kind
+        since = today - timedelta(weeks=WEEKS)
+        recent = np.array([since <= day < today for day in grid.dates], bool)
+        learn = recent[grid.day] & ~np.isnan(load.value) & ~load.partial
+        cell, near_cell = kind * SLOTS + grid.slot, stand_in[kind] * SLOTS + grid.slot
         expected = np.full(load.value.shape, np.nan)
-        told = set()
+        taught = np.zeros((len(load.keys), len(grid.dates)), bool)
         for meter, mask in enumerate(learn):
-            own = _means(cell[mask], load.value[meter, mask], len(names) * SLOTS)
-            every = _means(grid.slot[mask], load.value[meter, mask], SLOTS)
-            told |= {types[row] for row in set(grid.day[mask].tolist())}
-            near = own[nearest * SLOTS + grid.slot]
-            expected[meter] = np.where(np.isnan(own[cell]), np.where(np.isnan(near), every[grid.slot], near), own[cell])
-        spoken = sorted({int(row) for mask in learn for row in np.unique(grid.day[mask])})
-        return cls(expected, types, tuple(spoken), frozenset(names) - frozenset(told))
+            value = load.value[meter, mask]
+            own = _means(cell[mask], value, len(names) * SLOTS)
+            every = _means(grid.slot[mask], value, SLOTS)
+            near = np.where(np.isnan(own[near_cell]), every[grid.slot], own[near_cell])
+            expected[meter] = np.where(np.isnan(own[cell]), near, own[cell])
+            taught[meter, grid.day[mask]] = True
+        return cls(expected, types, taught)
 
     def rows(self, meters: Sequence[int]) -> "Profile":
         """The habits of some of the meters."""
-        return Profile(self.expected[list(meters)], self.types, self.history, self.borrowed)
+        chosen = list(meters)
+        return Profile(self.expected[chosen], self.types, self.taught[chosen])
+
+    @property
+    def history(self) -> list[int]:
+        """The dates every meter taught something."""
+        return np.flatnonzero(self.taught.all(axis=0)).tolist() if len(self.taught) else []
+
+    @property
+    def borrowed(self) -> frozenset[str]:
+        """The day types without a day of their own in those weeks: they use another's."""
+        return frozenset(self.types) - {self.types[row] for row in self.history}
 
 
 def midnight(day: date, zone: ZoneInfo) -> int:

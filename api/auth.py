@@ -1,7 +1,7 @@
 """Who is calling, and whether they may: session cookies for people, bearer tokens for machines."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Literal
@@ -105,17 +105,17 @@ def anyone(request: Request, context: Ctx) -> Caller:
     return caller
 
 
-def settled(caller: Annotated[Caller, Depends(anyone)]) -> Caller:
+async def settled(caller: Annotated[Caller, Depends(anyone)]) -> Caller:
     """A caller whose password is their own."""
     if caller.must_change:
         raise HTTPException(HTTPStatus.FORBIDDEN, "change the one-time password first: POST /api/v1/auth/password")
     return caller
 
 
-def require(role: str, *, gate: bool = False) -> Callable[..., Caller]:
+def require(role: str, *, gate: bool = False) -> Callable[..., Awaitable[Caller]]:
     """A dependency: the caller has at least `role` (or is a gate agent, with `gate`) and the path's site is theirs."""
 
-    def allowed(request: Request, caller: Annotated[Caller, Depends(settled)]) -> Caller:
+    async def allowed(request: Request, caller: Annotated[Caller, Depends(settled)]) -> Caller:
         if not (caller.at_least(role) or (gate and caller.role == "gate")):
             raise HTTPException(HTTPStatus.FORBIDDEN, f"needs the role {role}; {caller.name} is {caller.role}")
         site = request.path_params.get("site")

@@ -28,7 +28,8 @@ class Context:
     secure_cookies: bool = False
 
 
-def context_of(connection: HTTPConnection) -> Context:
+# This and other dependencies that never block are coroutines: FastAPI would run a plain function in a thread.
+async def context_of(connection: HTTPConnection) -> Context:
     """The context of the application that serves this connection."""
     context: Context = connection.app.state.context
     return context

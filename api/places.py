@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Path
 
-from analytics.overview import LATE, OFFLINE, SHORTEST
+from analytics.scene import LATE, OFFLINE, SHORTEST
 from api.auth import Viewer
 from api.context import Context, Ctx
 from api.problems import not_found

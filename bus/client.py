@@ -56,6 +56,7 @@ class Client:
 
     async def __aenter__(self) -> Self:
         link = self._link
+        self._failure, self.connects = None, 0
         self._inflow = Inflow(link.receive_maximum, link.receive_bytes, persistent=link.session > 0)
         self._outflow = Outflow(link.send_maximum)
         self._changed = asyncio.Event()
@@ -75,6 +76,7 @@ class Client:
         self._life.cancel()
         await asyncio.wait([self._life])
         self._outflow.fail(None)
+        self._end(Stop(f"client {self._link.client_id!r} was closed"))
         if not self._life.cancelled():
             self._life.result()
 
@@ -126,6 +128,11 @@ class Client:
         if self._failure is not None:
             raise self._failure
 
+    def _end(self, why: Stop) -> None:
+        self._failure = self._failure or why
+        self._inflow.arrived.set()
+        self._changed.set()
+
     async def _live(self) -> None:
         """Connect, again and again, until cancelled or refused for good."""
         loop, failures, since = asyncio.get_running_loop(), 0, None
@@ -150,10 +157,8 @@ class Client:
                 longest = min(self._link.longest_backoff, 0.1 * 2 ** min(failures, 16))
                 await asyncio.sleep(longest * (0.5 + 0.5 * self._jitter()))
         except Stop as stop:
-            self._failure = stop
             self._outflow.fail(stop)
-            self._inflow.arrived.set()
-            self._changed.set()
+            self._end(stop)
         finally:
             await self._leave()
 
@@ -172,7 +177,7 @@ class Client:
                 await self._subscribe(connection, self._filters)
         connection.keep_alive(link.keepalive if connack.keepalive is None else connack.keepalive)
         self._connection = connection
-        self._outflow.attach(connection, connack.receive_maximum, resumed=connack.session_present)
+        self._outflow.attach(connection, connack)
         self.connects += 1
         self._changed.set()
         self._changed = asyncio.Event()
@@ -197,7 +202,7 @@ class Client:
                 clean_start=link.session == 0,
                 keepalive=link.keepalive,
                 session_expiry=link.session,
-                receive_maximum=link.receive_maximum,
+                receive_maximum=min(link.receive_maximum, 65_535),
                 user=user,
                 password=password,
                 will=self._will,

@@ -6,7 +6,7 @@ from collections import deque
 import msgspec
 
 from bus.connection import Connection
-from bus.packets import publish
+from bus.packets import Connack, publish
 from schema.errors import Reject, RetryLater
 
 LAST_ID = 60_000
@@ -36,6 +36,7 @@ class Outflow:
         self._inflight: dict[int, _Outgoing] = {}
         self._connection: Connection | None = None
         self._resumed = False
+        self._largest = 0
         self._last_id = 0
 
     def put(self, topic: str, payload: bytes, qos: int, expiry: float | None, *, retain: bool) -> asyncio.Future[None]:
@@ -46,9 +47,10 @@ class Outflow:
         self.pump()
         return done
 
-    def attach(self, connection: Connection, window: int, *, resumed: bool) -> None:
-        """Publish by a new connection, first what was in flight; `resumed` is the broker's word that it knows us."""
-        self._connection, self._resumed, self._window = connection, resumed, min(window, self._most)
+    def attach(self, connection: Connection, connack: Connack) -> None:
+        """Publish by a new connection on the broker's terms, first what was in flight."""
+        self._connection, self._resumed, self._largest = connection, connack.session_present, connack.max_packet
+        self._window = min(connack.receive_maximum, self._most)
         self.pump()
 
     def detach(self) -> None:
@@ -76,19 +78,24 @@ class Outflow:
             again = outgoing.packet_id > 0
             if outgoing.qos:
                 outgoing.packet_id = outgoing.packet_id or self._next_id()
-                inflight[outgoing.packet_id] = outgoing
-            connection.send(
-                publish(
-                    connection.version,
-                    outgoing.topic,
-                    outgoing.payload,
-                    outgoing.packet_id,
-                    retain=outgoing.retain,
-                    dup=again and self._resumed,
-                    expiry=expiry,
-                )
+            packet = publish(
+                connection.version,
+                outgoing.topic,
+                outgoing.payload,
+                outgoing.packet_id,
+                retain=outgoing.retain,
+                dup=again and self._resumed,
+                expiry=expiry,
             )
-            if not outgoing.qos:
+            if len(packet) > self._largest:
+                outgoing.done.set_exception(
+                    Reject("too_large", f"{len(packet)} bytes, the broker takes {self._largest}")
+                )
+                continue
+            connection.send(packet)
+            if outgoing.qos:
+                inflight[outgoing.packet_id] = outgoing
+            else:
                 outgoing.done.set_result(None)
 
     def confirm(self, packet_id: int, code: int) -> None:

@@ -11,7 +11,8 @@ PINGREQ_PACKET, DISCONNECT_PACKET = b"\xc0\x00", b"\xe0\x00"
 MAX_PACKET = 16 << 20
 """Bytes of one packet that are kept; the rest of a longer one is read and dropped."""
 
-_SESSION_EXPIRY, _SERVER_KEEP_ALIVE, _REASON_STRING, _RECEIVE_MAXIMUM, _EXPIRY = 0x11, 0x13, 0x1F, 0x21, 0x02
+_EXPIRY, _SESSION_EXPIRY, _SERVER_KEEP_ALIVE, _REASON_STRING = 0x02, 0x11, 0x13, 0x1F
+_RECEIVE_MAXIMUM, _MAX_PACKET = 0x21, 0x27
 _BYTE, _TWO, _FOUR, _VARINT, _TEXT, _PAIR = range(6)
 _PROPERTY_FORM = (
     dict.fromkeys((0x01, 0x17, 0x19, 0x24, 0x25, 0x28, 0x29, 0x2A), _BYTE)
@@ -42,6 +43,7 @@ class Connack(NamedTuple):
     session_present: bool
     code: int
     receive_maximum: int = 65_535
+    max_packet: int = 268_435_460
     keepalive: int | None = None
     reason: str = ""
 
@@ -200,6 +202,7 @@ def parse_connack(body: bytes) -> Connack:
         bool(body[0] & 1),
         body[1],
         _number(properties.get(_RECEIVE_MAXIMUM)) or 65_535,
+        _number(properties.get(_MAX_PACKET)) or 268_435_460,
         _number(properties.get(_SERVER_KEEP_ALIVE)),
         _words(properties.get(_REASON_STRING)),
     )

@@ -28,11 +28,8 @@ class _Fault(NamedTuple):
     element: object = None
 
 
-class _Base(NamedTuple):
-    name: str
-    time: int
-    unit: str | None
-    value: float
+_Base = tuple[str, int, str | None, float]
+"""Base name, time, unit and value."""
 
 
 class _Record(msgspec.Struct, omit_defaults=True, gc=False):
@@ -109,7 +106,8 @@ def decode(payload: bytes, site: str, device: str, now: int) -> Pack:
 
 def _resolve(records: list[_Record], faults: dict[int, _Fault], site: str, device: str, now: int) -> Pack:
     """Apply the base fields (RFC 8428 section 4.6); `faults` holds what is already known to be wrong, by index."""
-    base = name_base, time_base, unit_base, value_base = _Base("", 0, None, 0.0)
+    base: _Base = ("", 0, None, 0.0)
+    name_base, time_base, unit_base, value_base = base
     points: list[str] = []
     units: list[str | None] = []
     times: list[int] = []
@@ -122,29 +120,31 @@ def _resolve(records: list[_Record], faults: dict[int, _Fault], site: str, devic
         if record.bver is not None and record.bver > VERSION:
             raise Reject("unsupported_version", f"SenML version {record.bver}")
         name, value, delta = record.n, record.v, record.t
-        point = (name_base if name is None else name_base + name).removeprefix(prefix)
+        if name is None or name_base != prefix:
+            name = (name_base if name is None else name_base + name).removeprefix(prefix)
         time = time_base if delta is None else time_base + _micros(delta)
         shift = now if time < RELATIVE else 0
         if value is not None and not (faults and index in faults):
             value += value_base
-            if point and "/" not in point and RELATIVE <= time + shift < LATEST and isfinite(value):
-                points.append(point)
+            if name and "/" not in name and RELATIVE <= time + shift < LATEST and isfinite(value):
+                points.append(name)
                 units.append(unit_base if record.u is None else record.u)
                 times.append(time + shift)
                 values.append(value)
                 continue
-        fault = faults.get(index) or _fault(record, point, time + shift)
+        fault = faults.get(index) or _fault(record, name, time + shift)
         if fault is not None:
             rejects.append(Rejected(index, fault.reason, fault.detail, _alone(record, base, shift, fault)))
     return Pack(_position(records), points, units, times, values, rejects)
 
 
 def _rebase(base: _Base, record: _Record) -> _Base:
-    return _Base(
-        base.name if record.bn is None else record.bn,
-        base.time if record.bt is None else _micros(record.bt),
-        base.unit if record.bu is None else record.bu,
-        base.value if record.bv is None else record.bv,
+    name, time, unit, value = base
+    return (
+        name if record.bn is None else record.bn,
+        time if record.bt is None else _micros(record.bt),
+        unit if record.bu is None else record.bu,
+        value if record.bv is None else record.bv,
     )
 
 
@@ -167,9 +167,10 @@ def _fault(record: _Record, point: str, time: int) -> _Fault | None:
 def _alone(record: _Record, base: _Base, shift: int, fault: _Fault) -> bytes:
     """The record as a pack of its own that means the same whenever it is read."""
     element = fault.element if isinstance(fault.element, dict) else msgspec.to_builtins(record)
-    bases = {"bn": base.name, "bt": _seconds(base.time + shift), "bu": base.unit, "bv": base.value}
-    kept = {label: value for label, value in element.items() if label not in _POSITION}
-    return json.dumps([kept | {label: value for label, value in bases.items() if value}]).encode()
+    name, time, unit, value = base
+    bases = {"bn": name, "bt": _seconds(time + shift), "bu": unit, "bv": value}
+    kept = {label: held for label, held in element.items() if label not in _POSITION}
+    return json.dumps([kept | {label: held for label, held in bases.items() if held}]).encode()
 
 
 def _position(records: list[_Record]) -> Position | None:

@@ -40,16 +40,20 @@ import ctypes, os, sys
 ctypes.CDLL(None).prctl(1, 15)
 if os.getppid() == int(sys.argv[1]): os.execv(sys.argv[2], sys.argv[2:])
 """
+_CHECKOUT = Path(__file__).parent.parent
 _START = 10.0
 _GRACE = 10.0
 _LONGEST_PAUSE = 30.0
 
 
 def find_mosquitto(*places: Path) -> Path | None:
-    """The mosquitto program: DAYUAN_MOSQUITTO, else on the path, in /usr/sbin, or unpacked in `.tools` of a place."""
+    """The mosquitto program: DAYUAN_MOSQUITTO, else on the path, in /usr/sbin, or unpacked in `.tools` of a place.
+
+    The checkout is always one of the places.
+    """
     if named := os.environ.get("DAYUAN_MOSQUITTO"):
         return Path(named) if os.access(named, os.X_OK) else None
-    folders = ["/usr/sbin", "/usr/local/sbin", *(str(place / ".tools/usr/sbin") for place in places)]
+    folders = ["/usr/sbin", "/usr/local/sbin", *(str(place / ".tools/usr/sbin") for place in (_CHECKOUT, *places))]
     found = shutil.which("mosquitto") or shutil.which("mosquitto", path=os.pathsep.join(folders))
     return Path(found) if found else None
 
@@ -64,12 +68,24 @@ def launch(program: Path, directory: Path, port: int) -> subprocess.Popen[bytes]
     config = directory / "mosquitto.conf"
     config.write_text(configuration)
     wait_until_free(port)
+    try:
+        return _start(program, config, port)
+    except Stop as stop:
+        saved = directory / "mosquitto.db"
+        if "database" not in str(stop) or not saved.exists():
+            raise
+        aside = saved.replace(directory / "mosquitto.db.damaged")
+        log.error("what the broker had saved is damaged and now in %s; agents send again what it held", aside)  # noqa: TRY400
+        return _start(program, config, port)
+
+
+def _start(program: Path, config: Path, port: int) -> subprocess.Popen[bytes]:
     environment = dict(os.environ)
     if ".tools" in program.parts:
         libraries = (program.parent.parent / "lib").glob("*-linux-*")
         environment["LD_LIBRARY_PATH"] = os.pathsep.join(map(str, libraries))
     command = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), str(program), "-c", str(config)]
-    logfile = directory / "mosquitto.log"
+    logfile = config.with_suffix(".log")
     with logfile.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - the program is found or named by the operator
             command,

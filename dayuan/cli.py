@@ -1,26 +1,14 @@
-"""The command line: `dayuan --help`."""
+"""The command line: `dayuan --help`. Each command imports what it needs when it is called."""
 
-import asyncio
-import logging
-import secrets
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.logging import RichHandler
 
-from api import passwords
-from api.live import Hub
-from bus.client import Client
-from dayuan import commands_edge, doctor, relay, services
-from dayuan import run as whole
-from dayuan.parts import Parts, opened
-from dayuan.settings import Settings
+from dayuan import commands_edge
 from schema.errors import DayuanError
-from schema.instant import now
 
 app = typer.Typer(
     name="dayuan",
@@ -29,10 +17,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+registry = typer.Typer(help="The registry database.", no_args_is_help=True)
 app.command("replay")(commands_edge.replay)
 app.command("simulate")(commands_edge.simulate)
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+app.add_typer(registry, name="registry")
 
 
 @contextmanager
@@ -41,18 +29,14 @@ def said() -> Iterator[None]:
     try:
         yield
     except DayuanError as error:
-        errors.print(f"[bold red]dayuan:[/bold red] {error}", soft_wrap=True)
+        Console(stderr=True, highlight=False).print(f"[bold red]dayuan:[/bold red] {error}", soft_wrap=True)
         raise typer.Exit(2) from None
-
-
-def serve(service: Callable[[Parts], Any]) -> None:
-    """Open the parts and run a service until Ctrl-C."""
-    handler = RichHandler(console=errors, show_path=False)
-    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", handlers=[handler])
-    for noisy in ("alembic", "httpx", "uvicorn.error", "apprise"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    with said(), opened(Settings.load()) as parts:
-        asyncio.run(service(parts))
+    except ModuleNotFoundError as error:
+        Console(stderr=True, highlight=False).print(
+            f"[bold red]dayuan:[/bold red] this command needs the server packages ({error.name} is missing): "
+            "pip install 'dayuan\\[server]'"
+        )
+        raise typer.Exit(2) from None
 
 
 @app.command()
@@ -61,66 +45,63 @@ def run() -> None:
 
     Settings come from `dayuan.toml` and the environment, for example:
 
-        DAYUAN_WEB__PORT=8080 DAYUAN_SIMULATION__ENABLED=false dayuan run
+    `DAYUAN_WEB__PORT=8080 DAYUAN_SIMULATION__ENABLED=false dayuan run`
     """
-    serve(lambda parts: whole.everything(parts, console))
+    with said():
+        from dayuan import commands_server
+
+        commands_server.serve(commands_server.everything)
 
 
 @app.command()
 def ingest() -> None:
-    """Run ingest alone: broker to store. Any number may run on InfluxDB; DuckDB lets only one process in."""
-    serve(lambda parts: whole.until_signal(services.ingest(parts, services.pipeline(parts))))
+    """Run ingest alone: broker to store. On InfluxDB it may run beside the others; DuckDB lets only one process in."""
+    with said():
+        from dayuan import commands_server
+
+        commands_server.serve(commands_server.ingest)
 
 
 @app.command()
 def analytics() -> None:
     """Run analytics alone: books, findings, alarms. One for all sites."""
+    with said():
+        from dayuan import commands_server
 
-    async def work(parts: Parts) -> None:
-        wake = services.Wake()
-        async with Client(services.link(parts, "dayuan-analytics", session=False)) as client:
-
-            async def announce(kind: str, body: dict[str, Any]) -> None:
-                await relay.tell(client, parts.settings.org, kind, body)
-
-            await whole.until_signal(
-                services.analytics(parts, wake, announce),
-                services.notifications(parts),
-                relay.rouse(client, parts.settings.org, wake),
-            )
-
-    serve(work)
+        commands_server.serve(commands_server.analytics)
 
 
 @app.command()
 def api() -> None:
     """Run the web service alone: REST, live stream, pages."""
-
-    async def work(parts: Parts) -> None:
-        hub = Hub()
-        name = f"dayuan-api-{secrets.token_hex(4)}"
-        async with Client(services.link(parts, name, session=False)) as client:
-            whole.greet(console, parts, passwords.ensure_admin(parts.registry, secrets.token_bytes, now()))
-            await whole.until_signal(services.web(parts, hub), relay.listen(client, parts.settings.org, hub, now))
-
-    serve(work)
-
-
-@app.command("doctor")
-def examine() -> None:
-    """Check broker, store, registry, disk, clock and configuration; say what to do about each fault."""
     with said():
-        healthy = doctor.report(doctor.examine(Settings.load), console)
-    raise typer.Exit(0 if healthy else 1)
+        from dayuan import commands_server
+
+        commands_server.serve(commands_server.api)
+
+
+@app.command()
+def doctor() -> None:
+    """Check broker, store, registry, disk, clock and configuration; say in a line what to do about each fault."""
+    with said():
+        from dayuan import commands_server
+
+        commands_server.examine()
 
 
 @app.command()
 def password(user: Annotated[str, typer.Argument(help="Name of the account.")] = "admin") -> None:
     """Give an account a new one-time password, for somebody who has forgotten theirs."""
-    with said(), opened(Settings.load()) as parts:
-        new = passwords.reissue(parts.registry, user, secrets.token_bytes, now())
-        console.print(f"{user} / [bold]{new}[/bold]")
+    with said():
+        from dayuan import commands_server
+
+        commands_server.password(user)
 
 
-if __name__ == "__main__":
-    sys.exit(app())
+@registry.command()
+def revision(message: Annotated[str, typer.Argument(help="What changed, in a few words.")]) -> None:
+    """Write a migration from the newest one to the tables as they are now declared (for developers)."""
+    with said():
+        from dayuan import commands_server
+
+        commands_server.revision(message)

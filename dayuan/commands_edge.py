@@ -109,7 +109,7 @@ def replay(
         )
         born = devices(table, chosen, meters)
         name = f"replay-{cleaned(file.stem)}"
-        settings = _agent(name, site, org, broker, outbox or Settings.load().data / "replay" / name)
+        settings = _agent(name, site, org, broker, outbox or Settings.load().data / "replay" / site / name)
         told_kind = "" if kind else " (told from the file's name; --kind chooses another)"
         console.print(
             f"{file.name}: {len(born)} x {chosen.name}{told_kind}, as {mode}, every {table.cadence // SECOND} s, "
@@ -166,7 +166,8 @@ def simulate(
                 simulation = Simulation(agent, compound, memory, path, interval)
                 with show.progress:
                     await simulation.backfill(now(), show.at)
-                console.print(f"history is recorded; live every {interval:g} s until Ctrl-C")
+                    show.done("history recorded")
+                console.print(f"live every {interval:g} s until Ctrl-C")
                 await simulation.live(now)
 
         try:
@@ -212,9 +213,9 @@ class _Show:
             self._task, description="publishing", completed=instant - self._begin, rate=rate, stamp=_stamp(instant)
         )
 
-    def done(self) -> None:
-        """The platform has all of it."""
-        self.progress.update(self._task, description="acknowledged", completed=self._total)
+    def done(self, text: str) -> None:
+        """All of it is done."""
+        self.progress.update(self._task, description=text, completed=self._total)
 
     def waits(self, pending: int) -> None:
         """So many messages wait for the platform."""
@@ -246,7 +247,7 @@ async def _replay(
 
         await paced(moments, record, speed, now)
         await _drained(agent, show, 0)
-    show.done()
+    show.done("acknowledged")
 
 
 async def _drained(agent: Agent, show: _Show, left: int) -> None:

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from api.live import Hub
 from bus import senml, topics
 from bus.client import Client
 from bus.topics import Topic, subscription
@@ -33,8 +32,14 @@ async def rouse(client: Client, org: str, wake: Callable[[], None]) -> None:
         wake()
 
 
-async def listen(client: Client, org: str, hub: Hub, clock: Clock) -> None:
-    """Feed a hub with readings as they pass by and with notices, until cancelled."""
+async def listen(
+    client: Client,
+    org: str,
+    offer: Callable[[Batch], None],
+    announce: Callable[[str, dict[str, Any]], None],
+    clock: Clock,
+) -> None:
+    """Feed a live hub with readings as they pass by and with notices, until cancelled."""
     await client.subscribe([subscription(org, "readings"), subscription(org, "news")])
     while True:
         inbox = await client.receive(1000)
@@ -43,9 +48,9 @@ async def listen(client: Client, org: str, hub: Hub, clock: Clock) -> None:
             try:
                 topic = topics.parse(path)
                 if topic.channel == "news":
-                    hub.announce(topic.device, json.loads(payload))
+                    announce(topic.device, json.loads(payload))
                 else:
-                    hub.offer(batch_of(topic, payload, clock()))
+                    offer(batch_of(topic, payload, clock()))
             except (Reject, ValueError) as error:
                 log.debug("not shown live: %s: %s", path, error)  # ingest is who parks it
 

@@ -1,19 +1,13 @@
-"""The services, each a coroutine that serves until it is cancelled; one process may run one of them or all."""
+"""Ingest, analytics and notifications: coroutines that serve until cancelled; a process runs one of them or all."""
 
 import asyncio
 import contextlib
 import logging
-import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
-
-import uvicorn
 
 from analytics.notify import Channel, Sender
 from analytics.service import Analytics
-from api.app import create_app
-from api.context import Context
-from api.live import Hub
 from bus.client import Client, Link
 from dayuan.parts import Parts
 from dayuan.settings import Settings
@@ -21,7 +15,6 @@ from ingest import service as ingest_service
 from ingest.pipeline import Pipeline
 from ingest.validate import TimeLimits
 from schema.batch import Batch
-from schema.errors import Stop
 from schema.instant import DAY, MINUTE, now
 from schema.retry import until_done
 
@@ -31,6 +24,8 @@ Announce = Callable[[str, dict[str, Any]], Awaitable[None]]
 """Tells listeners of a notice (kind, body)."""
 
 NOTIFY_EVERY = 2.0
+LULL = 1.0
+"""Seconds without news after which analytics saves what it has learned."""
 TICK = 10.0
 """Seconds between looks at what only the clock can tell: silent meters, targets, notifications to be tried again."""
 
@@ -100,7 +95,7 @@ async def analytics(parts: Parts, wake: Wake, announce: Announce) -> None:
             for kind, body in news.notices:
                 await announce(kind, body)
             if not news.more:
-                await wake.wait(TICK)
+                await wake.wait(LULL if news.unsaved else TICK)
     finally:
         service.save()
 
@@ -116,50 +111,3 @@ async def notifications(parts: Parts) -> None:
 def channels(settings: Settings) -> list[Channel]:
     """Whom alarms are told to."""
     return [Channel(f"channel-{at}", url.get_secret_value()) for at, url in enumerate(settings.alarms.channels, 1)]
-
-
-async def web(parts: Parts, hub: Hub) -> None:
-    """REST, live stream and pages; a port that is taken ends with Stop."""
-    settings = parts.settings.web
-    context = Context(
-        store=parts.store,
-        registry=parts.registry,
-        hub=hub,
-        clock=now,
-        secret=parts.secret,
-        pepper=parts.pepper,
-        secure_cookies=settings.https,
-    )
-    config = uvicorn.Config(
-        create_app(context),
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=2,
-    )
-    server = Server(config)
-    check_port(settings.host, settings.port)
-    try:
-        await server.serve()
-    finally:
-        hub.close()
-
-
-class Server(uvicorn.Server):
-    """A web server that leaves signals to the process it is a part of."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-
-def check_port(host: str, port: int) -> None:
-    """Stop when the port cannot be had: better now, in one line, than from the depths of the server."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise Stop(f"port {port} of {host}: {error.strerror}; set DAYUAN_WEB__PORT to a free one") from error

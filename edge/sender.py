@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 _CHUNK = 200
 _PAUSE = 5.0
-"""Seconds before the same gap is sent again: the platform repeats what it misses with every acknowledgement."""
+"""Seconds before the same message is sent again for being missed."""
 
 
 class Sender:
@@ -29,7 +29,8 @@ class Sender:
         self._trusting = trusting
         self._cursor = 0
         self._again: list[tuple[int, int]] = []
-        self._asked: dict[tuple[int, int], float] = {}
+        self._asked_to = 0
+        self._asked_at = 0.0
         self._probing = False
         self._moved = 0.0
         self._wake = asyncio.Event()
@@ -43,9 +44,9 @@ class Sender:
 
     def rewind(self) -> None:
         """Send everything unacknowledged again: after a new connection nobody knows what became of it."""
+        self._asked_to, self._asked_at = self._cursor, _now()
         self._cursor = self._outbox.floor - 1
         self._again.clear()
-        self._asked.clear()
         self._moved = _now()
         self.wake()
 
@@ -143,13 +144,14 @@ class Sender:
         return entries
 
     def _ask_again(self, ack: Acknowledged) -> None:
-        now = _now()
-        self._asked = {gap: asked for gap, asked in self._asked.items() if now - asked < _PAUSE}
+        """Queue what the platform misses, each number once in a pause: it names a gap until the last of it came."""
+        if not self._again and _now() - self._asked_at >= _PAUSE:
+            self._asked_to, self._asked_at = 0, _now()
         for first, last in ack.missing:
-            gap = (max(first, self._outbox.floor), min(last, self._cursor))
-            if gap[0] <= gap[1] and gap not in self._asked:
-                self._asked[gap] = now
-                self._again.append(gap)
+            begin, end = max(first, self._outbox.floor, self._asked_to + 1), min(last, self._cursor)
+            if begin <= end:
+                self._again.append((begin, end))
+                self._asked_to = end
 
 
 async def _publish(client: Client, entries: list[Entry]) -> None:

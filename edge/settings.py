@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from access.credential import SHORTEST_PEPPER
 from access.decision import Zone
 from bus.topics import is_segment
 from devices import kinds
@@ -68,6 +69,10 @@ class GateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def __post_init__(self) -> None:
         if self.device.kind != "gate":
             raise ValueError(f"device {self.device.id!r} is a {self.device.kind}; a gate's device has kind 'gate'")
+        if len(self.pepper) < SHORTEST_PEPPER:
+            raise ValueError(
+                f"the pepper has {len(self.pepper)} bytes; copy the platform's, of {SHORTEST_PEPPER} or more"
+            )
         if not self.api.startswith(("http://", "https://")):
             raise ValueError(f"api {self.api!r} must begin with http:// or https://")
 

@@ -177,8 +177,10 @@ class Pipeline:
         turn.parked = [letter for letter in turn.parked if letter not in early]
         with self._registry.reading() as session:
             letters = [letter for site, device in born for letter in deadletters.whole(session, site, device, UNKNOWN)]
-        for letter in (*letters, *early):
-            self._take(turn, letter.topic, letter.payload, now)
+        again = [(letter.topic, letter.payload) for letter in letters]
+        again += [(letter.topic, letter.payload) for letter in early]
+        for path, payload in again:
+            self._take(turn, path, payload, now)
         return [letter.id for letter in letters]
 
     def _judge(self, turn: Turn, now: int) -> Batch:

@@ -17,6 +17,7 @@ TURN = 20_000
 async def run(client: Client, pipeline: Pipeline, org: str) -> None:
     """Serve until cancelled; `client` is connected. While the store is away the queue stays with the broker."""
     await client.subscribe([subscription(org, channel) for channel in ("state", "readings", "events")])
+    log.info("ingest listens to %s", org)
     while True:
         inbox = await client.receive(TURN)
         answers = await until_done(log, "ingest", pipeline.process, inbox.topics, inbox.payloads)

@@ -11,8 +11,6 @@ import pytest
 from dayuan.broker import end, find_mosquitto, launch
 from tests.servers import free_port
 
-ROOT = Path(__file__).parent.parent
-
 
 class Broker:
     """A running mosquitto and its files."""
@@ -45,7 +43,7 @@ class Broker:
 @contextmanager
 def mosquitto(directory: Path, port: int | None = None) -> Iterator[Broker]:
     """A broker for the block; without mosquitto the test is skipped, or fails under DAYUAN_REQUIRE_SERVERS=1."""
-    program = find_mosquitto(ROOT)
+    program = find_mosquitto()
     if program is None:
         line = "mosquitto is not installed: apt-get install mosquitto"
         if os.environ.get("DAYUAN_REQUIRE_SERVERS") == "1":

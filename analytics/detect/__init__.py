@@ -9,7 +9,7 @@ from functools import cache
 import msgspec
 import numpy as np
 
-from analytics.detect.core import SHARED, Context, Detector, Rule, State, shape_of, update
+from analytics.detect.core import SHARED, Context, Detector, Rule, State, advance, shape_of
 from analytics.detect.silent import RULE as SILENT
 from analytics.detect.silent import Watch, silent
 from schema.batch import Batch
@@ -65,7 +65,7 @@ class Detection:
         """Score a batch with every detector, then learn from it; findings in the order of their evidence."""
         findings = []
         for name, detector in detectors().items():
-            self._states[name], found = update(detector, self._states[name], batch, context)
+            self._states[name], found = advance(detector, self._states[name], batch, context)
             findings += found
         return sorted(findings, key=lambda finding: (finding.end, finding.series, finding.rule))
 

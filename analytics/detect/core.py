@@ -1,7 +1,7 @@
 """What every detector shares: state as struct of arrays, and the pure update over a columnar batch."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -121,7 +121,13 @@ class State:
 
 
 def update(detector: Detector, state: State, batch: Batch, context: Context) -> tuple[State, list[Finding]]:
-    """The state after a batch, and what was found; the state given stays as it is.
+    """The state after a batch, and what was found; the state given stays as it is."""
+    mine = {name: cells.copy() for name, cells in state.columns.items()}
+    return advance(detector, replace(state, columns=mine), batch, context)
+
+
+def advance(detector: Detector, state: State, batch: Batch, context: Context) -> tuple[State, list[Finding]]:
+    """As `update`, but the state given is used up: for its only owner, who need not copy all for a small batch.
 
     Readings of a series are taken in time order. Those not later than what it has already seen, from the future,
     without a number or only partly measured are left out.
@@ -205,22 +211,28 @@ def in_words(key: SeriesKey, value: float) -> str:
 
 
 def _admit(detector: Detector, state: State, keys: tuple[SeriesKey, ...]) -> tuple[State, Seen]:
-    """A copy of the state with a row for every selected key, and where each key stands."""
+    """The state with a cell for every selected key, and where each key stands."""
     if state.seen is not None and state.seen.keys == keys:
-        columns = {name: cells.copy() for name, cells in state.columns.items()}
-        return State(state.keys, columns, state.rows, state.seen), state.seen
-    new = [key for key in keys if key not in state.rows and detector.selects(key)]
-    known = (*state.keys, *new)
-    rows = {**state.rows, **{key: len(state.keys) + i for i, key in enumerate(new)}}
-    columns = {}
-    for name, (dtype, width, start) in {**SHARED, **detector.layout}.items():
-        columns[name] = np.full(shape_of(len(known), width), start, dtype)
-        if state.keys:
-            columns[name][..., : len(state.keys)] = state.columns[name]
+        return state, state.seen
+    known, rows, columns = state.keys, state.rows, state.columns
+    new = [key for key in keys if key not in rows and detector.selects(key)]
+    if new or not columns:
+        rows = {**rows, **{key: len(known) + i for i, key in enumerate(new)}}
+        known = (*known, *new)
+        columns = _grown(detector, columns, len(new))
     sites = tuple(sorted({key.site for key in keys}))
     place = np.array([rows.get(key, -1) for key in keys], np.intp)
     seen = Seen(keys, place, np.array([sites.index(key.site) for key in keys], np.intp), sites)
     return State(known, columns, rows, seen), seen
+
+
+def _grown(detector: Detector, columns: Columns, more: int) -> Columns:
+    """The columns with room for more series."""
+    grown = {}
+    for name, (dtype, width, start) in {**SHARED, **detector.layout}.items():
+        added = np.full(shape_of(more, width), start, dtype)
+        grown[name] = np.concatenate([columns[name], added], axis=-1) if columns else added
+    return grown
 
 
 def _hours(seen: Seen, batch: Batch, context: Context) -> NDArray[np.int16]:

@@ -26,6 +26,8 @@ GRACE = 10 * DAY
 """Nothing is said of a series younger than this, or of fewer readings than ENOUGH."""
 ENOUGH = 200
 NEW_NORMAL = 36 * HOUR
+"""A finding this old is no longer an anomaly: the series is learned anew, its band DOUBT times as wide at first."""
+DOUBT = 2.0
 FLOOR = 0.03
 """The spread is never taken to be less than this share of the series' usual size."""
 CLIP = 10.0
@@ -33,7 +35,7 @@ SIGMA = 1.25
 """Standard deviations in a mean absolute residual, for a normal one."""
 
 HORIZONS = np.array([[0.75], [8.0]])
-LIMITS = np.array([[10.0], [3.5]])
+LIMITS = np.array([[10.0], [3.2]])
 LEAST = np.array([[0.6], [0.35]])
 """Hours each mean of residuals reaches back, standard deviations that flag it, and the least size it is judged by."""
 RETURNED = 0.5
@@ -72,6 +74,7 @@ class Seasonal:
         "mean": Column("f8", 2),
         "usual": Column("f8", 2, 0.8),
         "rise": Column("i8"),
+        "way": Column("i1"),
         "seen": Column("f8"),
         "due": Column("f8"),
         "span": Column("f8"),
@@ -106,22 +109,21 @@ class Seasonal:
         residual = np.where(known, value - expected, 0.0)
         z = np.where(warm, np.clip(residual / scale, -CLIP, CLIP), 0.0)
 
-        mean = columns["mean"][:, row] * np.exp(-gap / HORIZONS) + (1 - np.exp(-weight / HORIZONS)) * z
-        usual = columns["usual"][:, row]
+        mean = columns["mean"].take(row, axis=1) * np.exp(-gap / HORIZONS) + (1 - np.exp(-weight / HORIZONS)) * z
+        usual = columns["usual"].take(row, axis=1)
         limit = LIMITS * SIGMA * np.maximum(usual, LEAST)
         ratio = mean / limit
         longer = np.abs(ratio[1]) > np.abs(ratio[0])
         signed = np.where(ripe, np.where(longer, ratio[1], ratio[0]), 0.0)
         score = np.abs(signed)
 
-        up = columns["due"][row] <= columns["seen"][row]
-        rise = columns["rise"][row]
-        same = (rise > 0) & (score > RETURNED) & (up == (signed > 0))
+        rise, way = columns["rise"][row], np.sign(signed)
+        same = (rise > 0) & (score > RETURNED) & (columns["way"][row] == way)
         begin = np.where(same, rise, wave.time)
         span = np.where(same, columns["span"][row], 0.0) + weight
         seen = np.where(same, columns["seen"][row], 0.0) + weight * value
         due = np.where(same, columns["due"][row], 0.0) + weight * expected
-        columns["rise"][row] = np.where(score > RETURNED, begin, 0)
+        columns["rise"][row], columns["way"][row] = np.where(score > RETURNED, begin, 0), way
         columns["span"][row], columns["seen"][row], columns["due"][row] = span, seen, due
 
         opened = columns["since"][row] > 0
@@ -163,10 +165,11 @@ class Seasonal:
 
         learning = warm & open_to
         off = np.minimum(np.abs(mean), 4 * usual) - usual
-        columns["usual"][:, row] = usual + learning * (1 - np.exp(-weight / _SIZE_MEMORY)) * off
+        doubt = np.where(settled, DOUBT, 1.0)
+        _put(columns["usual"], row, doubt * usual + learning * (1 - np.exp(-weight / _SIZE_MEMORY)) * off)
         drifted = learning * (1 - np.exp(-weight / _DRIFT_MEMORY)) * np.clip(z, -3, 3)
         columns["drift"][row] = drift + np.where(settled, mean[1], drifted)
-        columns["mean"][:, row] = np.where(settled, 0.0, mean)
+        _put(columns["mean"], row, np.where(settled, 0.0, mean))
         if settled.any():
             anew = row[settled]
             columns["week_hours"][:, anew] = np.minimum(columns["week_hours"][:, anew], 1.0)
@@ -224,7 +227,7 @@ class Seasonal:
             confidence=confidence,
             reason=reason,
             active=active,
-            cost_kwh_per_hour=(observed - expected) * HOUR / (15 * MINUTE) if costs else 0.0,
+            cost_kwh_per_hour=max(observed - expected, 0.0) * HOUR / (15 * MINUTE) if costs else 0.0,
         )
 
 
@@ -237,3 +240,9 @@ def _rate(weight: NDArray[np.float64], hours: NDArray[np.float64], memory: float
     """How much a new value counts: a plain mean while young, exponentially forgetting after `memory` hours."""
     share: NDArray[np.float64] = np.maximum(weight / (hours + weight), 1 - np.exp(-weight / memory))
     return share
+
+
+def _put(cells: NDArray[np.float64], row: NDArray[np.intp], values: NDArray[np.float64]) -> None:
+    """Write the cells of some series, line by line: ten times as fast as one assignment through both axes."""
+    for line, new in zip(cells, values, strict=True):
+        line[row] = new

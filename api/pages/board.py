@@ -1,8 +1,5 @@
 """The panels of the live page, each drawn again only when its part of the overview changed."""
 
-from collections.abc import Callable
-from typing import TypeVar
-
 from nicegui.elements.mixins.text_element import TextElement
 
 from analytics.board import Alarms, Canteen, CarrierBooks, ContractSavings, Devices, PowerNow, PowerToday, TargetTrack
@@ -15,8 +12,6 @@ from api.pages.pane import Pane
 from api.pages.visit import Visit
 from api.pages.watch import Sight
 from schema.text import Text
-
-T = TypeVar("T")
 
 
 class Board:
@@ -35,10 +30,10 @@ class Board:
                 self._curve = Pane(box("div", "hero-curve"), self._draw_curve)
             self._carriers = Pane(box("div", "carriers"), self._draw_carriers)
             self._alarms = Pane(box("section", "panel alarms"), self._draw_alarms)
-            self._people = _panel("people", lambda part: people.draw(visit, part))
-            self._canteen = _panel("canteen", lambda part: canteen.draw(visit, part))
-            self._savings = _panel("savings", lambda part: savings.draw(visit, part))
-            self._health = _panel("health", lambda part: health.draw(visit, *part))
+            self._people = Pane(box("section", "panel people"), self._draw_people)
+            self._canteen = Pane(box("section", "panel canteen"), self._draw_canteen)
+            self._savings = Pane(box("section", "panel savings"), self._draw_savings)
+            self._health = Pane(box("section", "panel health"), self._draw_health)
             self._targets = Pane(box("div", "others"), self._draw_targets)
 
     def show(self, sight: Sight) -> None:
@@ -48,7 +43,7 @@ class Board:
         self._as_of.set_text(self._visit.say(text.AS_OF if sight.history else text.UPDATED, when=shown))
         self._as_of.classes(remove="still")
         self._notice.show(self._visit.say(text.HISTORY_SHOWN, when=shown) if sight.history else "")
-        self._now.show((seen.power, seen.power_today, seen.now[:16]))
+        self._now.show((seen.power, seen.power_today, seen.now[:16], sight.history))
         self._curve.show(seen.power_today)
         self._carriers.show(seen.carriers)
         self._alarms.show((seen.alarms, sight.reasons, seen.now[:10]))
@@ -69,7 +64,7 @@ class Board:
         if self._number is not None:
             self._number.set_text(power.kilowatts(kw))
 
-    def _draw_now(self, part: tuple[PowerNow, PowerToday, str]) -> None:
+    def _draw_now(self, part: tuple[PowerNow, PowerToday, str, bool]) -> None:
         self._number = power.draw_now(self._visit, *part)
 
     def _draw_curve(self, part: PowerToday) -> None:
@@ -82,6 +77,18 @@ class Board:
     def _draw_alarms(self, part: tuple[Alarms, dict[int, Text], str]) -> None:
         alarm_list.draw_open(self._visit, *part)
 
+    def _draw_people(self, part: Heads) -> None:
+        people.draw(self._visit, part)
+
+    def _draw_canteen(self, part: Canteen) -> None:
+        canteen.draw(self._visit, part)
+
+    def _draw_savings(self, part: list[ContractSavings]) -> None:
+        savings.draw(self._visit, part)
+
+    def _draw_health(self, part: tuple[Devices, str]) -> None:
+        health.draw(self._visit, *part)
+
     def _draw_targets(self, part: list[TargetTrack]) -> None:
         target_list.draw(self._visit, part)
 
@@ -90,7 +97,3 @@ class Board:
             with box("p", "note", role="status"):
                 icon("info")
                 say("span", words)
-
-
-def _panel(name: str, draw: Callable[[T], None]) -> Pane[T]:
-    return Pane(box("section", f"panel {name}"), draw)

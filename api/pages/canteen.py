@@ -47,10 +47,11 @@ def draw(visit: Visit, canteen: Canteen) -> None:
 
 
 def _cabinet(visit: Visit, cabinet: Cabinet) -> None:
+    shown = None if cabinet.state == "silent" else cabinet.temperature
     with box("li"):
         site = visit.site.id if visit.site else ""
         say("a", visit.say(cabinet.title), "name", href=f"/devices/{site}/{cabinet.device}")
-        say("span", f"{figure(cabinet.temperature, 1)} °C" if cabinet.temperature is not None else DASH, "number")
+        say("span", f"{figure(shown, 1)} °C" if shown is not None else DASH, "number")
         tone.chip(visit, tone.COLD[cabinet.state])
 
 

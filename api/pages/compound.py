@@ -31,11 +31,13 @@ async def show(visit: Visit, watch: Watch) -> None:
 
     async def refresh(since: int = 0) -> None:
         try:
-            board.show(await watch.see(site, since))
+            sight = await watch.see(site, since)
         except RetryLater:
             board.unreachable()
             return
-        board.power(live.total(visit.context.clock()))
+        board.show(sight)
+        if not sight.history:
+            board.power(live.total(visit.context.clock()))
 
     async def take(rows: Rows) -> None:
         if live.take(rows):

@@ -55,7 +55,8 @@ def frame(visit: Visit, title: Text) -> Iterator[None]:
                 with box("form", method="post", action="/sign-out"), box("button", "tool", type="submit"):
                     icon("leave")
                     say("span", visit.say(text.SIGN_OUT), "unseen")
-    with box("main", "page", id="main"):
+    # NiceGUI has put all this into a main element already.
+    with box("div", "page", id="main"):
         yield
 
 

@@ -41,3 +41,5 @@ def draw(visit: Visit, devices: Devices, today: str) -> None:
                     else visit.say(text.NEVER)
                 )
                 say("span", last, "aside")
+    if len(devices.unhealthy) > SHOWN:
+        say("p", visit.say(text.MORE_DEVICES, count=len(devices.unhealthy) - SHOWN), "hint")

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analytics.board import PowerNow
+from analytics.scene import OFFLINE
 from api.context import Context
-from api.places import OFFLINE_INTERVALS
 from devices import kinds
 from schema.instant import SECOND
 from store.registry.places import Device
@@ -28,7 +28,7 @@ class LivePower:
         batch = context.store.latest([main[name].series(point) for name, point in points.items()])
         rows = zip(batch.code.tolist(), batch.time.tolist(), batch.value.tolist(), strict=True)
         values = {batch.keys[code].device: (time, value) for code, time, value in rows}
-        lasts = {name: int(device.interval * OFFLINE_INTERVALS * SECOND) for name, device in main.items()}
+        lasts = {name: int(device.interval * OFFLINE * SECOND) for name, device in main.items()}
         return cls(points, lasts, values)
 
     def take(self, rows: Iterable[dict[str, Any]]) -> bool:

@@ -11,22 +11,31 @@ from api.pages.visit import Visit
 _DAY = [f"{hour:02d}:{minute:02d}" for hour in range(24) for minute in (0, 15, 30, 45)]
 
 
-def draw_now(visit: Visit, power: PowerNow, today: PowerToday, now: str) -> TextElement:
-    """The big number, why it is missing or partial, and how it compares; answers the element of the number."""
-    usual = _at(today, now)
+def draw_now(visit: Visit, power: PowerNow, today: PowerToday, now: str, history: bool) -> TextElement:
+    """The big number, why it is missing or partial, and how it compares; answers the element of the number.
+
+    Replayed registers have no power of their own: history shows the mean of its last known quarter of an hour.
+    """
+    last = next((point for point in reversed(today.today) if point.kw is not None), None)
+    settled = last if history and power.kw is None else None
+    shown = settled.kw if settled else power.kw
+    usual = _at(today, settled.time if settled else now)
     say("h2", visit.say(text.POWER_NOW), "panel-title")
     with box("p", "hero-figure"):
-        number = say("span", kilowatts(power.kw), "hero-number")
+        number = say("span", kilowatts(shown), "hero-number")
         say("span", "kW", "unit")
-    shift = change(power.kw, usual)
+    shift = change(shown, usual)
     if shift is not None:
         with box("p", "hero-compare"):
             say("strong", shift)
             say("span", visit.say(text.AGAINST_TYPICAL, day=visit.say(today.day_type)))
             say("span", f"{figure(usual)} kW", "quiet-figure")
-    elif power.kw is not None:
+    elif shown is not None:
         say("p", visit.say(text.NO_TYPICAL), "hint")
-    _reporting(visit, power)
+    if settled:
+        say("p", visit.say(text.SETTLED_POWER, time=settled.time[11:16]), "hint")
+    else:
+        _reporting(visit, power)
     return number
 
 
@@ -64,7 +73,7 @@ def _options(visit: Visit, today: PowerToday) -> curve.Options:
     typical = curve.line(
         visit.say(text.TYPICAL_LINE, day=visit.say(today.day_type)),
         [usual.get(slot) for slot in _DAY],
-        "line-strong",
+        "ink-3",
         areaStyle={":color": curve.css("line-strong"), "opacity": 0.13},
         z=1,
     )

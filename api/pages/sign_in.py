@@ -116,7 +116,7 @@ def _card(visitor: Visit, title: Text, action: str) -> Iterator[None]:
     """A page of one form, with the fault of the last try."""
     dress(visitor, title)
     fault = _FAULTS.get(visitor.request.query_params.get("fault", ""))
-    with box("main", "gate"):
+    with box("div", "gate"):
         with box("div", "gate-tools"):
             preferences(visitor)
         with box("div", "gate-brand"):

@@ -174,9 +174,10 @@ def _act(context: Context, caller: Caller, alarm: int, action: Callable[[Session
     with context.registry.writing() as session:
         _visible(session, caller, alarm)
         with _conflicts():
-            changed = action(session, context.clock()).alarm
-        answer = _detail(context, session, changed)
-    context.hub.announce("alarm", {"site": answer.site, "id": answer.alarm, "state": answer.state})
+            change = action(session, context.clock())
+        answer = _detail(context, session, change.alarm)
+    told = {"site": answer.site, "id": answer.alarm, "device": answer.device, "effect": change.effect}
+    context.hub.announce("alarm", told)
     return answer
 
 

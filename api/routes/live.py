@@ -44,7 +44,7 @@ def watched(
 
 @router.get("/live", response_class=EventSourceResponse)
 async def live(context: Ctx, what: Annotated[Watched, Depends(watched)]) -> AsyncIterator[ServerSentEvent]:
-    """Events named by their kind: `latest` (a list of newest values), `alarm`, `finding`, `books`.
+    """Events named by their kind: `latest` (a list of newest values), `alarm`, `books`.
 
     `lagged` says that notices were missed: read the state again. At most four times a second; a slow reader
     skips ahead to the newest. A comment every 15 s keeps the connection.

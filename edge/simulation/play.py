@@ -62,8 +62,8 @@ class Simulation:
         self._step = round(interval * SECOND)
         self._devices = compound_devices(interval)
 
-    async def backfill(self, now: int, progress: Callable[[int], object]) -> None:
-        """Record what is missing up to `now`, a quarter of an hour apart, telling `progress` each instant reached."""
+    async def backfill(self, now: int, progress: Callable[[int, int], object]) -> None:
+        """Record what is missing up to `now`, a quarter of an hour apart; `progress` is told instant and readings."""
         first = (self._memory.last // CADENCE + 1) * CADENCE
         instants = range(first, now + 1, CADENCE)
         if instants:
@@ -71,9 +71,10 @@ class Simulation:
             self._agent.born(*(msgspec.structs.replace(device, **history) for device in self._devices))
         for at in range(0, len(instants), _AT_ONCE):
             chunk = instants[at : at + _AT_ONCE]
-            self._agent.record([reading for time in chunk for reading in self._compound.readings(time)])
+            readings = [reading for time in chunk for reading in self._compound.readings(time)]
+            self._agent.record(readings)
             self._reached(chunk[-1])
-            progress(chunk[-1])
+            progress(chunk[-1], len(readings))
             await asyncio.sleep(0)
 
     async def live(self, clock: Clock, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
@@ -83,7 +84,7 @@ class Simulation:
             due = (max(clock(), self._memory.last) // self._step + 1) * self._step
             await sleep((due - clock()) / SECOND)
             if due - self._memory.last > 2 * CADENCE:
-                await self.backfill(due - 1, lambda _: None)
+                await self.backfill(due - 1, lambda *_: None)
                 self._agent.born(*self._devices)
             names = {device.id for device in self._devices if self._is_due(device, due)}
             self._agent.record([reading for reading in self._compound.readings(due) if reading.device in names])

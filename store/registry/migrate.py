@@ -7,9 +7,10 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 
 import store.registry
+from schema.errors import Stop
 from store.registry.base import Base, Registry
 
 
@@ -35,6 +36,22 @@ def pending(registry: Registry) -> int:
     with registry.engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
     return len(list(script.iterate_revisions("head", current or "base")))
+
+
+def write_revision(message: str) -> Path:
+    """A new migration file, from the newest migration to the models; made against an empty database in memory."""
+    registry = Registry("sqlite://")
+    with registry.engine.connect() as connection:
+        config = configuration()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        script = ScriptDirectory.from_config(config)
+        number = f"{len(list(script.walk_revisions())) + 1:04d}"
+        written = command.revision(config, message=message, autogenerate=True, rev_id=number)
+    registry.close()
+    if not isinstance(written, Script):
+        raise Stop("Alembic wrote no single migration")
+    return Path(written.path)
 
 
 def tables() -> type[Base]:

@@ -1,7 +1,5 @@
 """Passes: the permits of a site, as rows; the decision about them is made in access/."""
 
-from typing import Any
-
 from sqlalchemy import JSON, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -11,7 +9,7 @@ from store.registry.base import Base
 class PermitRow(Base):
     """One permit of a credential (its keyed hash); a revoked one stays as a row.
 
-    Its fields are those of access.permit.Permit, so that msgspec.convert(row, Permit, from_attributes=True) reads it.
+    Its fields are those of access.permit.Permit; an entry of `schedule` is [weekdays, begin minute, end minute].
     `uses` counts the entries made on it, `changed` is the instant of its last change.
     """
 
@@ -25,7 +23,7 @@ class PermitRow(Base):
     zones: Mapped[list[str]] = mapped_column(JSON, default=list)
     valid_from: Mapped[int]
     valid_to: Mapped[int | None]
-    schedule: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    schedule: Mapped[list[tuple[list[int], int, int]] | None] = mapped_column(JSON(none_as_null=True))
     max_uses: Mapped[int | None]
     standing: Mapped[str] = mapped_column(default="active")
     uses: Mapped[int] = mapped_column(default=0)

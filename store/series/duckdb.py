@@ -21,7 +21,9 @@ CREATE TABLE IF NOT EXISTS series (sid INTEGER, site VARCHAR, building VARCHAR, 
   point VARCHAR);
 CREATE TABLE IF NOT EXISTS reading (sid INTEGER, time BIGINT, value DOUBLE, quality UTINYINT);
 """
+_KEY = SeriesKey._fields
 _Columns = dict[str, NDArray[Any]]
+_open: set[Path] = set()
 _NEVER = np.iinfo(np.int64).min
 
 
@@ -29,19 +31,26 @@ class DuckStore:
     """A SeriesStore in the file `path`; a second process that opens it ends with Stop."""
 
     def __init__(self, path: str | Path) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self._path = Path(path).resolve()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        # DuckDB would let one process open a file twice, and each store would trust its own memory of it.
+        if self._path in _open:
+            raise Stop(f"{path} is already open in this process: pass the open store on")
         try:
             self._db = duckdb.connect(str(path))
         except duckdb.IOException as error:
-            raise Stop(
-                f"{path} is open in another process: end that one, or give every service one InfluxDB; {error}"
-            ) from error
+            if "lock" in str(error):
+                advice = f"{path} is open in another process: end that one, or give every service one InfluxDB"
+            else:
+                advice = f"{path} cannot be opened: check its folder and rights, or put a backup in its place"
+            raise Stop(f"{advice}; {error}") from error
+        _open.add(self._path)
         self._writing = threading.Lock()
         self._db.execute(_TABLES)
         rows = self._db.execute("SELECT sid, site, building, kind, device, point FROM series").fetchall()
         self._sids = {SeriesKey(*row[1:]): int(row[0]) for row in rows}
         # The newest reading of every series, in memory: an append needs no look-up, nor does `latest`.
-        self._newest = Batch.of((), (), np.full(len(rows), _NEVER), np.zeros(len(rows)))
+        self._newest = _grown(Batch.empty(), len(rows))
         self._load_newest()
 
     def write(self, batch: Batch) -> None:
@@ -105,6 +114,7 @@ class DuckStore:
         """Release the file."""
         with self._writing:
             self._db.close()
+            _open.discard(self._path)
 
     def _load_newest(self) -> None:
         found = self._db.execute(
@@ -143,22 +153,21 @@ class DuckStore:
             "quality": batch.quality[rows],
         }
         with self._db.cursor() as cursor:
+            # Closing the cursor before COMMIT rolls back.
             cursor.execute("BEGIN")
-            try:
-                if fresh:
-                    cursor.executemany(
-                        "INSERT INTO series VALUES (?, ?, ?, ?, ?, ?)", [(sids[key], *key) for key in fresh]
-                    )
-                newer = columns["time"] > newest.time[columns["sid"]]
-                late = {name: column[~newer] for name, column in columns.items()}
-                wanted = np.concatenate([np.flatnonzero(newer), np.flatnonzero(~newer)[_replace(cursor, late)]])
-                if len(wanted):
-                    cursor.register("batch", {name: column[wanted] for name, column in columns.items()})
-                    cursor.execute("INSERT INTO reading SELECT sid, time, value, quality FROM batch")
-                cursor.execute("COMMIT")
-            except duckdb.Error:
-                cursor.execute("ROLLBACK")
-                raise
+            if fresh:
+                names = {
+                    name: np.array(column, object) for name, column in zip(_KEY, zip(*fresh, strict=True), strict=True)
+                }
+                cursor.register("fresh", {"sid": np.array([sids[key] for key in fresh], np.int32), **names})
+                cursor.execute("INSERT INTO series SELECT sid, site, building, kind, device, point FROM fresh")
+            newer = columns["time"] > newest.time[columns["sid"]]
+            late = {name: column[~newer] for name, column in columns.items()}
+            wanted = np.concatenate([np.flatnonzero(newer), np.flatnonzero(~newer)[_replace(cursor, late)]])
+            if len(wanted):
+                cursor.register("batch", {name: column[wanted] for name, column in columns.items()})
+                cursor.execute("INSERT INTO reading SELECT sid, time, value, quality FROM batch")
+            cursor.execute("COMMIT")
         self._sids |= sids
         # Rows are in time order within a series, and numpy keeps the last of repeated indices.
         latest = np.flatnonzero(columns["time"] >= newest.time[columns["sid"]])

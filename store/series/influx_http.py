@@ -63,8 +63,11 @@ class Http:
         error = decoded.error or next((result.error for result in decoded.results if result.error), None)
         if error is None:
             return decoded.results
+        if len(statements) > 1:
+            # Asked together, InfluxDB 1.6 hides the reason behind "not executed".
+            return [result for statement in statements for result in self.query(statement)]
         if self._settings.version == 1 and error.startswith("database not found"):
-            return [Result() for _ in statements]
+            return [Result()]
         if "timeout" in error or "max-" in error:
             raise RetryLater(f"InfluxDB at {self._settings.address}: {error}", 5.0)
         raise Stop(f"InfluxDB at {self._settings.address} cannot answer: {error}; check the database and its rights")

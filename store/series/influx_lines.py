@@ -1,6 +1,7 @@
 """Line protocol: a batch as lines, one for the points of a device at one instant."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ _IN_TAG = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\="})
 _TIMES = (-9_223_372_036_854_775, 9_223_372_036_854_775)
 
 
+@lru_cache(100_000)
 def storable(key: SeriesKey) -> bool:
     """Whether line protocol can say this key: it has no escape for a backslash or a line end, and no empty tag."""
     return all(part and part.isprintable() and "\\" not in part for part in key) and not (
@@ -34,30 +36,27 @@ def storable_rows(batch: Batch) -> NDArray[np.bool_]:
 
 def lines(batch: Batch, marked: NDArray[np.bool_]) -> list[str]:
     """The rows as lines in us, of equal (series, time) only the last; rows in `marked` say their quality too."""
-    heads = [_head(key) for key in batch.keys]
-    names = list(dict.fromkeys(heads))
-    group = np.array([names.index(head) for head in heads] if len(names) < len(heads) else range(len(heads)), np.int32)
+    places: dict[str, int] = {}
+    group = np.array([places.setdefault(_head(key), len(places)) for key in batch.keys], np.int32)
+    heads = list(places)
     rows = surviving(batch, group)
     device, times = group[batch.code[rows]], batch.time[rows]
     joined = np.append(False, (device[1:] == device[:-1]) & (times[1:] == times[:-1]))
     fields = _fields(batch, rows, marked)
     if not joined.any():
-        return [
-            f"{head} {text} {time}"
-            for head, text, time in zip(
-                [heads[code] for code in batch.code[rows].tolist()], fields, times.tolist(), strict=True
-            )
-        ]
+        devices = [heads[place] for place in device.tolist()]
+        return [f"{head} {field} {time}" for head, field, time in zip(devices, fields, times.tolist(), strict=True)]
     first = np.flatnonzero(~joined)
     ends = np.append(first[1:], len(rows)).tolist()
     return [
-        f"{names[name]} {','.join(fields[begin:end])} {time}"
-        for name, begin, end, time in zip(
+        f"{heads[place]} {','.join(fields[begin:end])} {time}"
+        for place, begin, end, time in zip(
             device[first].tolist(), first.tolist(), ends, times[first].tolist(), strict=True
         )
     ]
 
 
+@lru_cache(100_000)
 def _head(key: SeriesKey) -> str:
     tags = f"building={key.building.translate(_IN_TAG)},device={key.device.translate(_IN_TAG)}"
     return f"{key.kind.translate(_IN_NAME)},{tags},site={key.site.translate(_IN_TAG)}"

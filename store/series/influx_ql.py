@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,8 +12,6 @@ from schema.series import SeriesKey
 
 TAGS = "site, building, device"
 
-Cell = float | str | bool | None
-
 
 class Series(msgspec.Struct):
     """One table of an answer."""
@@ -20,7 +19,7 @@ class Series(msgspec.Struct):
     name: str = ""
     tags: dict[str, str] = {}
     columns: list[str] = []
-    values: list[list[Cell]] = []
+    values: list[list[Any]] = []
 
     def numbers(self) -> NDArray[np.float64]:
         """The table as floats (us since 1970 are exact in them until 2255), NaN where empty."""

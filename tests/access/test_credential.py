@@ -1,6 +1,8 @@
 """A credential's number never leaves the edge."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from access.credential import keyed_hash
 from schema.errors import Stop
@@ -24,3 +26,12 @@ def test_readers_that_differ_in_case_width_or_space_agree() -> None:
 def test_a_pepper_that_can_be_guessed_is_refused() -> None:
     with pytest.raises(Stop, match="at least 16"):
         keyed_hash(b"short", "04A1B2C3")
+
+
+@given(st.text(st.characters()))
+def test_whatever_a_reader_sends_has_a_hash(raw: str) -> None:
+    assert len(keyed_hash(PEPPER, raw)) == 64
+
+
+def test_a_broken_read_has_a_hash_too() -> None:
+    assert keyed_hash(PEPPER, "04\udcff") != keyed_hash(PEPPER, "04")

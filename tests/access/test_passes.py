@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from access.permit import Hours, Permit
+from api.routes.gates import to_permit
 from store.registry.base import Base, Registry
 from store.registry.passes import PermitRow, permit_of, permits, version
 
@@ -27,12 +27,12 @@ def row(name: str, credential: str, changed: int, **fields: object) -> PermitRow
 
 
 def test_a_row_reads_as_a_permit(registry: Registry) -> None:
-    hours = [{"days": [0, 1], "begin": 480, "end": 1080}]
+    hours = [([0, 1], 480, 1080)]
     with registry.writing() as session:
         session.add(row("a", "c1", 1, gates=["north"], schedule=hours, max_uses=3))
         session.add(row("b", "c2", 1, standing="revoked"))
     with registry.reading() as session:
-        first, second = (msgspec.convert(found, Permit, from_attributes=True) for found in permits(session, "demo"))
+        first, second = (to_permit(found) for found in permits(session, "demo"))
         assert permit_of(session, "demo", "c3") is None
         assert permit_of(session, "other", "c1") is None
         found = permit_of(session, "demo", "c2")

@@ -219,6 +219,25 @@ def test_targets_in_total_and_per_area_and_one_that_cannot_be_told(compound: Com
     assert (total.start, total.end) == ("2026-11-01T00:00:00+08:00", "2026-12-01T00:00:00+08:00")
 
 
+def test_a_target_nobody_meters_says_so(compound: Compound) -> None:
+    with compound.registry.writing() as session:
+        session.add(
+            Target(site="demo", title_zh="热", title_en="Heat", carrier="heat", limit=10, valid_from=date(2026, 1, 1))
+        )
+    heat = compound.see().targets[-1]
+    assert (heat.status, heat.used, heat.why.en) == ("unknown", None, "No main meter counts this carrier.")
+
+
+def test_a_target_of_the_year_looks_back_to_its_first_day(compound: Compound) -> None:
+    """Five weeks of a year are known: far too little to forecast it."""
+    with compound.registry.writing() as session:
+        for target in session.query(Target):
+            target.period, target.limit = "year", 1e6
+    total = compound.see().targets[0]
+    assert (total.start, total.status) == ("2026-01-01T00:00:00+08:00", "unknown")
+    assert total.coverage == pytest.approx(35.4 / 321.4, abs=1e-3)
+
+
 def test_the_curve_of_today_and_of_a_typical_day(compound: Compound) -> None:
     power = compound.see().power_today
     assert len(power.today) == 40

@@ -84,6 +84,8 @@ def test_the_status_tells_a_miss_before_it_happens() -> None:
 def test_what_was_used_above_the_limit_is_exceeded_whatever_comes() -> None:
     found = judge(5.0, load(at(15)), at(15))
     assert found.status == "exceeded"
+    assert found.why.en == "Already 94.8 over the limit."
+    assert judge(5.0, load(at(15), lambda _: 9600.0), at(15)).why.zh == "已用量超出限额 134,395。"
 
 
 def test_a_gap_is_expected_not_zero_and_not_used() -> None:
@@ -113,6 +115,17 @@ def test_a_young_history_gives_no_forecast() -> None:
     found = judge(300.0, loaded, at(3))
     assert (found.status, found.forecast, found.allowed_to_date) == ("unknown", None, None)
     assert found.used == pytest.approx(0.96 + 9.6)
+
+
+def test_a_new_meter_has_to_be_known_before_a_forecast() -> None:
+    """What it adds to the rest of the month is not zero, and not yet known either."""
+    loaded = load(at(15), meters=("m1", "m2", "m3", "m4", "m5", "m6"))
+    loaded.value[5, loaded.grid.start < at(13)] = np.nan
+    found = judge(1e4, loaded, at(15))
+    assert found.coverage > 0.8
+    assert (found.status, found.forecast) == ("unknown", None)
+    assert found.why.en.startswith("On 2 days of the last 4 weeks all meters spoke")
+    assert judge(1e4, loaded.rows(range(5)), at(15)).status == "on_track"
 
 
 def test_nothing_known_is_not_zero_used() -> None:
@@ -170,19 +183,26 @@ def test_the_figures_keep_their_order(day: int, hour: int, limit: float, seed: i
 
 
 def test_the_band_holds_nine_cases_of_ten() -> None:
-    """Forecasts made on the 15th of months with independent daily scatter hit their band about as often as they say."""
-    hits = 0
-    now = at(15)
+    """Months of independent daily scatter, and of a level that walks by the week, seen from their 15th."""
+    assert _hits(drift=0.0) >= 0.85
+    assert 0.85 <= _hits(drift=0.08) <= 0.99
+
+
+def _hits(drift: float) -> float:
+    now, hits = at(15), 0
     for seed in range(200):
         chance = np.random.default_rng(seed)
         full = load(at(30) + DAY)
-        full.value[:] *= chance.normal(1.0, 0.15, len(full.grid.dates))[full.grid.day]
+        count = len(full.grid.dates)
+        level = np.exp(np.repeat(np.cumsum(chance.normal(0, drift, count // 7 + 1)), 7)[:count])
+        full.value[:] *= (level * chance.normal(1.0, 0.10, count))[full.grid.day]
         inside = np.array([MONTH[0] <= day < MONTH[1] for day in full.grid.dates])[full.grid.day]
         truth = float(full.value[0, inside].sum())
         full.value[:, full.grid.start >= now] = np.nan
         found = judge(300.0, full, now)
+        assert (found.high or 0) - (found.low or 0) < truth
         hits += (found.low or 0) <= truth <= (found.high or 0)
-    assert 0.84 <= hits / 200 <= 0.99
+    return hits / 200
 
 
 def test_days_of_a_clock_change_have_their_own_length() -> None:

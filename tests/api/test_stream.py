@@ -41,8 +41,8 @@ def test_offered_batch_arrives_within_a_second(own_stage: Stage) -> None:
                 "quality": "measured",
             }
         ]
-        hub.announce("alarm", {"site": "demo", "id": 5, "state": "open"})
-        assert next(news) == ("alarm", {"kind": "alarm", "site": "demo", "id": 5, "state": "open"})
+        hub.announce("alarm", {"site": "demo", "id": 5, "effect": "opened"})
+        assert next(news) == ("alarm", {"kind": "alarm", "site": "demo", "id": 5, "effect": "opened"})
     until(lambda: hub.clients == 0)
 
 

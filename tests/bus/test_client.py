@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import shutil
 import subprocess
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ def run(body: Coroutine[Any, Any, None]) -> None:
 
 
 def link(broker: Broker, client_id: str, **terms: Any) -> Link:
-    return Link(url=broker.url, client_id=client_id, **terms)
+    return Link(url=broker.url, client_id=client_id, **({"longest_backoff": 0.2} | terms))
 
 
 async def collect(client: Client, count: int, acknowledge: bool = True) -> list[bytes]:
@@ -43,14 +44,10 @@ async def collect(client: Client, count: int, acknowledge: bool = True) -> list[
     return payloads
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await asyncio.sleep(0.01)
-
-
 async def drop(client: Client) -> None:
-    """Cut the socket, as a network does, and wait until the client is back."""
+    """Cut the socket, as a network does, once what was said is out, and wait until the client is back."""
     seen = client.connects
+    await asyncio.sleep(0)
     assert client._connection is not None
     client._connection._transport.abort()  # type: ignore[union-attr]
     await client.changed(seen)
@@ -324,14 +321,24 @@ def test_a_healthy_idle_connection_stays(broker: Broker) -> None:
     run(body())
 
 
-def test_a_second_client_of_the_same_name_stops_the_first(broker: Broker) -> None:
+async def taken_over(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Accepts, then says that another client took the session over (MQTT 5 section 3.1.4)."""
+    await reader.read(4_096)
+    writer.write(b"\x20\x03\x00\x00\x00" + b"\xe0\x02\x8e\x00")
+    await reader.read()
+    writer.close()
+
+
+def test_a_second_client_of_the_same_name_stops_the_first() -> None:
     async def body() -> None:
-        async with Client(link(broker, "twin")) as first:
-            async with Client(link(broker, "twin")):
+        server = await asyncio.start_server(taken_over, "127.0.0.1", 0)
+        async with server:
+            url = f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with Client(Link(url=url, client_id="twin")) as client:
                 with pytest.raises(Stop, match="twin"):
-                    await first.receive()
-            with pytest.raises(Stop):
-                first.publish_soon("t", b"")
+                    await client.receive()
+                with pytest.raises(Stop):
+                    client.publish_soon("t", b"")
 
     run(body())
 
@@ -346,7 +353,13 @@ def with_passwords(broker: Broker) -> None:
     config = broker.directory / "mosquitto.conf"
     text = config.read_text().replace("allow_anonymous true", "allow_anonymous false")
     config.write_text(f"{text}password_file {passwords}\nacl_file {access}\n")
-    broker.process = subprocess.Popen([str(broker._program), "-c", str(config)], stderr=subprocess.DEVNULL)
+    start(broker)
+
+
+def start(broker: Broker) -> None:
+    """The broker with its configuration as it now stands."""
+    command = [str(broker._program), "-c", str(broker.directory / "mosquitto.conf")]
+    broker.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize("version", [5, 4])
@@ -368,6 +381,51 @@ def test_credentials(broker: Broker, version: int) -> None:
             if version == 5:
                 with pytest.raises(Reject):
                     await client.publish("closed/x", b"1")
+
+    run(body())
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed: apt-get install openssl")
+def test_tls_needs_a_certificate_we_trust(broker: Broker) -> None:
+    broker.terminate()
+    certificate, key = broker.directory / "certificate.pem", broker.directory / "key.pem"
+    subprocess.run(
+        f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -keyout {key} "
+        f"-out {certificate} -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1".split(),
+        check=True,
+        capture_output=True,
+    )
+    config = broker.directory / "mosquitto.conf"
+    text = config.read_text().replace("127.0.0.1\n", f"127.0.0.1\ncertfile {certificate}\nkeyfile {key}\n", 1)
+    config.write_text(text)
+    start(broker)
+    url = broker.url.replace("mqtt:", "mqtts:")
+
+    async def body() -> None:
+        async with Client(Link(url=url, client_id="x", ca_file=certificate)) as client:
+            await client.subscribe(["t"])
+            await client.publish("t", bytes(1_000_000))
+            assert await collect(client, 1) == [bytes(1_000_000)]
+        with pytest.raises(Stop, match="certificate"):
+            async with Client(Link(url=url, client_id="x")):
+                pass
+        with pytest.raises(Stop, match="PEM"):
+            async with Client(Link(url=url, client_id="x", ca_file=broker.directory / "none.pem")):
+                pass
+
+    run(body())
+
+
+def test_a_closed_client_says_so(broker: Broker) -> None:
+    async def body() -> None:
+        async with Client(link(broker, "x", clean_start=True)) as client:
+            receiving = asyncio.create_task(client.receive())
+            await asyncio.sleep(0)
+        for call in (receiving, client.publish("t", b""), client.subscribe(["t"]), client.changed()):
+            with pytest.raises(Stop, match="closed"):
+                await call
+        async with client:
+            await client.publish("t", b"")
 
     run(body())
 

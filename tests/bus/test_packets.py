@@ -117,10 +117,10 @@ def test_malformed_packets_are_protocol_errors(data: bytes) -> None:
 
 
 def test_connack_properties() -> None:
-    properties = b"\x21\x00\x14\x13\x00\x3c\x24\x01\x1f\x00\x02ok\x22\x00\x00\x2a\x01"
+    properties = b"\x21\x00\x14\x13\x00\x3c\x24\x01\x1f\x00\x02ok\x22\x00\x00\x2a\x01\x27\x00\x00\x00\x09"
     body = b"\x01\x00" + bytes((len(properties),)) + properties
     assert packets.parse_connack(body) == Connack(
-        session_present=True, code=0, receive_maximum=20, keepalive=60, reason="ok"
+        session_present=True, code=0, receive_maximum=20, max_packet=9, keepalive=60, reason="ok"
     )
     assert packets.parse_connack(b"\x00\x05") == Connack(session_present=False, code=5)
 

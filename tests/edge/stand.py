@@ -16,11 +16,11 @@ from schema.stream import Acknowledged, Position
 class Platform:
     """Takes every message of an agent, remembers it by its sequence number, and acknowledges what is contiguous.
 
-    `deaf` numbers are ignored the first time they come.
+    `deaf` numbers are ignored the first time they come; a `forgotten` platform has no session while it is away.
     """
 
-    def __init__(self, url: str, deaf: set[int] | None = None) -> None:
-        self._link = Link(url=url, client_id="platform", clean_start=False)
+    def __init__(self, url: str, deaf: set[int] | None = None, *, forgotten: bool = False) -> None:
+        self._link = Link(url=url, client_id="platform", clean_start=forgotten)
         self._deaf = deaf or set()
         self.payloads: dict[tuple[str, int], tuple[str, bytes]] = {}
         self.heard: list[int] = []

@@ -26,6 +26,7 @@ from tests.servers import free_port
 pytestmark = [pytest.mark.broker, pytest.mark.anyio]
 METER = Device(id="m-1", kind="electricity_meter", building="a", title=Text("电表", "Meter"))
 OTHER = Device(id="m-2", kind="water_meter", building="b", title=Text("水表", "Water meter"), parent="m-0")
+PASSAGE = Pass(id="1", time=1, direction="in", granted=True, passed=True, reason="ok", decided_by="platform")
 
 
 def agent(folder: Path, url: str, **more: object) -> Agent:
@@ -56,12 +57,11 @@ async def until_heard(platform: Platform, count: int) -> None:
 
 
 async def test_readings_events_and_births_arrive_and_leave_the_outbox(tmp_path: Path) -> None:
-    passage = Pass(id="1", time=1, direction="in", granted=True, passed=True, reason="ok", decided_by="platform")
     with mosquitto(tmp_path) as broker:
         async with Platform(broker.url).serving() as platform, agent(tmp_path, broker.url) as edge:
             edge.born(METER, OTHER)
             edge.record([*rows(250), *rows(3, "m-2")])
-            edge.record_event("m-1", passage)
+            edge.record_event("m-1", PASSAGE)
             await edge.drain(10)
             assert edge.progress.pending == 0
             assert edge.progress.acknowledged == 7
@@ -79,7 +79,7 @@ async def test_readings_events_and_births_arrive_and_leave_the_outbox(tmp_path: 
         assert isinstance(birth, Birth)
         assert (birth.title, birth.parent, birth.interval) == (OTHER.title, "m-0", 60)
         assert birth.position is not None
-        assert decode_events(messages[-1]).events == (passage,)
+        assert decode_events(messages[-1]).events == (PASSAGE,)
 
 
 async def test_the_brokers_puback_alone_deletes_nothing(tmp_path: Path) -> None:
@@ -168,18 +168,55 @@ async def test_what_the_platform_misses_is_sent_again_at_once(tmp_path: Path) ->
         assert set(again) == deaf
 
 
+async def test_a_large_gap_is_sent_again_only_once(tmp_path: Path) -> None:
+    """Each acknowledgement names what is left of it; sending that each time would multiply the traffic."""
+    with mosquitto(tmp_path) as broker:
+        deaf = set(range(100, 700))
+        async with (
+            Platform(broker.url, deaf=set(deaf)).serving() as platform,
+            agent(tmp_path, broker.url, patience=60.0) as edge,
+        ):
+            edge.born(METER)
+            for n in range(100):
+                edge.record(rows(8, first=8 * n))
+                edge.record_event("m-1", *[PASSAGE] * 700)
+            await edge.drain(10)
+        assert set(platform.heard) == set(range(1, 802))
+        assert len(platform.heard) == 801 + len(deaf)
+
+
 async def test_a_lost_tail_is_found_by_probing_not_by_flooding(tmp_path: Path) -> None:
     """Nothing follows that would prove the gap, and the connection stands: only silence tells."""
     with mosquitto(tmp_path) as broker:
+        platform = Platform(broker.url, forgotten=True)
         async with agent(tmp_path, broker.url) as edge:
-            edge.born(METER)
+            async with platform.serving():
+                edge.born(METER)
+                await edge.drain(10)
             for n in range(300):
                 edge.record(rows(1, first=n))
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(1.2)
             assert edge.progress.sent <= 301 + 4
-            async with Platform(broker.url).serving() as platform:
+            async with platform.serving():
                 await edge.drain(10)
         assert stored(platform) == [float(n) for n in range(300)]
+
+
+async def test_after_a_new_connection_what_nobody_acknowledged_is_sent_again(tmp_path: Path) -> None:
+    with mosquitto(tmp_path) as broker:
+        async with (
+            Platform(broker.url, deaf={11}).serving() as platform,
+            agent(tmp_path, broker.url, patience=60.0) as edge,
+        ):
+            edge.born(METER)
+            for n in range(10):
+                edge.record(rows(1, first=n))
+            await until_heard(platform, 11)
+            assert edge.progress.pending > 0
+            broker.terminate()
+            broker.restart()
+            await edge.drain(10)
+        assert stored(platform) == [float(n) for n in range(10)]
 
 
 async def test_at_most_a_window_is_under_way(tmp_path: Path) -> None:
@@ -271,3 +308,17 @@ async def test_an_error_in_the_block_comes_out_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
         async with agent(tmp_path, "mqtt://127.0.0.1:1"):
             raise KeyError("mine")
+
+
+async def test_a_task_that_fails_ends_the_agent(tmp_path: Path) -> None:
+    async def breaks() -> None:
+        raise KeyError("line")
+
+    async def scene() -> None:
+        async with agent(tmp_path, "mqtt://127.0.0.1:1") as edge:
+            edge.start("reader", breaks())
+            await asyncio.sleep(10)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await scene()
+    assert caught.group_contains(KeyError, match="line")

@@ -62,6 +62,8 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         ("interval = 30", 'interval = "often"', r"\$.gates\[0\].device.interval"),
         ('site = "demo"', 'site = "demo"\nsiet = "demo"', "unknown field `siet`"),
         ('site = "demo"', "", "missing required field `site`"),
+        ('pepper = "YSBwZXBwZXIgb2YgdGhlIGNvbXBvdW5k"', 'pepper = "YQ=="', "the pepper has 1 bytes"),
+        ("capacity = 500", 'timezone = "Mars/Olympus"', "no time zone 'Mars/Olympus'"),
         ('outbox = "var/outbox.db"', "outbox = 7", "a path in quotes"),
         ('site = "demo"', "site = demo", "is not TOML"),
     ],

@@ -233,7 +233,7 @@ def played(folder: Path, begin: int, end: int, nap: int = 0) -> Arrived:
         async with Agent(settings, lambda: wall, os.urandom) as agent:
             memory = recall(path, 7, ZONE, begin, 2)
             simulation = Simulation(agent, compound(), memory, path, 60)
-            await simulation.backfill(begin, lambda _: None)
+            await simulation.backfill(begin, lambda *_: None)
             await simulation.live(lambda: wall, sleep)
 
     path = folder / "compound.json"

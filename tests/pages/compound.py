@@ -15,7 +15,7 @@ import numpy as np
 from analytics import alarms
 from api.context import Context
 from api.live import Hub
-from api.passwords import ensure_admin
+from api.passwords import FIRST_ADMIN, ensure_admin, hashed
 from devices import kinds
 from schema.batch import Batch
 from schema.event import Meal, Pass, PlateWaste
@@ -28,6 +28,7 @@ from store.registry.contracts import Contract, ContractMeter
 from store.registry.deadletters import Parked, park
 from store.registry.events import StoredEvent, record
 from store.registry.goals import Target
+from store.registry.people import User
 from store.registry.places import Device, Site
 from store.series.duckdb import DuckStore
 
@@ -39,12 +40,13 @@ POWER = SeriesKey("court", "b1", "electricity_meter", "main-1", "power")
 
 @dataclass
 class Ticking:
-    """A clock that starts at NOW and goes on as the wall clock does."""
+    """A clock that starts at NOW, or `ahead` of it, and goes on as the wall clock does."""
 
     began: float
+    ahead: int = 0
 
     def __call__(self) -> int:
-        return NOW + int((time.monotonic() - self.began) * SECOND)
+        return NOW + self.ahead + int((time.monotonic() - self.began) * SECOND)
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,39 @@ def filled(folder: Path) -> Compound:
         alarms.apply(session, _findings(), NOW - HOUR)
     for batch in _batches():
         compound.context.store.write(batch)
+    return compound
+
+
+def choose_password(filled: Compound, password: str) -> None:
+    """Give the administrator a password of their own."""
+    with filled.context.registry.writing() as session:
+        user = session.get_one(User, FIRST_ADMIN)
+        user.password_hash, user.must_change = hashed(password), False
+
+
+def add_user(filled: Compound, name: str, password: str, role: str) -> None:
+    """One more account."""
+    with filled.context.registry.writing() as session:
+        kept = hashed(password)
+        session.add(User(name=name, role=role, password_hash=kept, must_change=False, active=True, created=NOW))
+
+
+def replayed(folder: Path) -> Compound:
+    """Two meters whose registers are history sent again, looked at three years later."""
+    compound = empty(folder)
+    with compound.context.registry.writing() as session:
+        session.add(Site(id="court", title_zh="历史院区", title_en="Past compound", area_m2=None, people=None))
+        session.flush()
+        for device in _devices():
+            if device.id in ("main-1", "main-2"):
+                device.replay = True
+                session.add(device)
+    for name in ("main-1", "main-2"):
+        for batch in _books(name, NOW - 12 * DAY):
+            compound.context.store.write(batch)
+    clock = compound.context.clock
+    assert isinstance(clock, Ticking)
+    clock.ahead = 3 * 365 * DAY
     return compound
 
 
@@ -134,7 +169,13 @@ def _targets() -> Iterator[Target]:
         ("electricity", "单位面积电耗", "Electricity per area", "area", 6.2),
     ):
         yield Target(
-            site="court", title_zh=zh, title_en=en, carrier=carrier, basis=basis, limit=limit, valid_from=date(2026, 1, 1)
+            site="court",
+            title_zh=zh,
+            title_en=en,
+            carrier=carrier,
+            basis=basis,
+            limit=limit,
+            valid_from=date(2026, 1, 1),
         )
 
 
@@ -164,7 +205,7 @@ def _load(device: str, at: int) -> float:
     day = max(0.0, sin((hour - 6.5) / 12.5 * pi)) if 6.5 < hour < 19 else 0.0
     lunch = 0.86 if 12 <= hour < 13.5 else 1.0
     ripple = 1 + 0.05 * sin(at / 7.3e9) + 0.025 * sin(at / 1.1e9)
-    busy = day**0.55 * lunch * (1.0 if work else 0.28)
+    busy: float = day**0.55 * lunch * (1.0 if work else 0.28)
     match device:
         case "main-1":
             return (92 + 330 * busy) * ripple
@@ -182,14 +223,9 @@ def _load(device: str, at: int) -> float:
 
 def _batches() -> Iterator[Batch]:
     start = to_micros(datetime(2026, 3, 27, tzinfo=ZONE))
-    quarters = np.arange(start, NOW - NOW % QUARTER, QUARTER, dtype=np.int64)
     for name in ("main-1", "main-2", "chiller", "server-room", "water-1", "gas-1"):
         kind = kinds()[_KIND[name][0]]
-        assert kind.consumption is not None
-        used = np.array([_load(name, int(at)) * 0.25 for at in quarters])
-        register = key(name, kind.consumption)
-        yield _series(register.intervals(), quarters, used)
-        yield _series(register, quarters + QUARTER, 10_000 + np.cumsum(used))
+        yield from _books(name, start)
         if kind.demand is not None:
             minutes = np.arange(NOW - DAY, NOW + 1, MINUTE, dtype=np.int64)
             yield _series(key(name, kind.demand), minutes, np.array([_load(name, int(at)) for at in minutes]))
@@ -210,7 +246,18 @@ def _batches() -> Iterator[Batch]:
     yield _series(key("gate-south", "entries"), fives[:200], np.arange(200) * 2.0)
 
 
-def _series(series: SeriesKey, time_: np.ndarray, value: np.ndarray) -> Batch:  # type: ignore[type-arg]
+def _books(name: str, start: int) -> Iterator[Batch]:
+    """The register of a meter from an instant on, and its intervals."""
+    consumption = kinds()[_KIND[name][0]].consumption
+    assert consumption is not None
+    quarters = np.arange(start - start % QUARTER, NOW - NOW % QUARTER, QUARTER, dtype=np.int64)
+    used = np.array([_load(name, int(at)) * 0.25 for at in quarters])
+    register = key(name, consumption)
+    yield _series(register.intervals(), quarters, used)
+    yield _series(register, quarters + QUARTER, 10_000 + np.cumsum(used))
+
+
+def _series(series: SeriesKey, time_: np.ndarray, value: np.ndarray) -> Batch:
     return Batch.of((series,), np.zeros(len(time_), np.int32), time_, value)
 
 
@@ -227,14 +274,22 @@ def _events() -> Iterator[StoredEvent]:
             yield StoredEvent(
                 "court",
                 "terminal-1",
-                msgspec.convert({"type": "meal", "id": f"{window}{number}", "time": at, "window": window, "price": "12.00"}, Meal),
+                msgspec.convert(
+                    {"type": "meal", "id": f"{window}{number}", "time": at, "window": window, "price": "12.00"}, Meal
+                ),
             )
             left = 12.0 + 5 * (number % 9) + (60.0 if number % 11 == 0 else 0.0)
             yield StoredEvent(
                 "court",
                 "scale-1",
                 msgspec.convert(
-                    {"type": "plate", "id": f"{window}{number}", "time": at + 20 * MINUTE, "window": window, "left_g": left},
+                    {
+                        "type": "plate",
+                        "id": f"{window}{number}",
+                        "time": at + 20 * MINUTE,
+                        "window": window,
+                        "left_g": left,
+                    },
                     PlateWaste,
                 ),
             )
@@ -296,8 +351,22 @@ def _findings() -> Iterator[Finding]:
 
 def _letters() -> Iterator[Parked]:
     for number in range(23):
-        yield Parked(
-            "dayuan/court/b1/water_meter/water-9/readings", "court", "water-9", "unknown_device", "no birth seen", b"[]"
-        ) if number % 3 else Parked(
-            "dayuan/court/b1/electricity_meter/main-1/readings", "court", "main-1", "undecodable", "byte 0", b"\xff\x00"
+        yield (
+            Parked(
+                "dayuan/court/b1/water_meter/water-9/readings",
+                "court",
+                "water-9",
+                "unknown_device",
+                "no birth seen",
+                b"[]",
+            )
+            if number % 3
+            else Parked(
+                "dayuan/court/b1/electricity_meter/main-1/readings",
+                "court",
+                "main-1",
+                "undecodable",
+                "byte 0",
+                b"\xff\x00",
+            )
         )

@@ -155,9 +155,11 @@ def test_long_aggregates_follow_every_write(store: SeriesStore, every: int) -> N
             store.write(batch((ENERGY, time, change)))
         found = store.aggregate([ENERGY], start, end, every)
         inside = sorted((T0 + at, reading) for at, reading in value.items() if start <= T0 + at < end)
-        buckets = sorted({at // every * every for at, _ in inside})
-        groups = [[reading for at, reading in inside if at // every * every == bucket] for bucket in buckets]
-        assert found.time.tolist() == buckets
+        buckets: dict[int, list[float]] = {}
+        for at, reading in inside:
+            buckets.setdefault(at // every * every, []).append(reading)
+        groups = list(buckets.values())
+        assert found.time.tolist() == list(buckets)
         assert found.count.tolist() == [len(group) for group in groups]
         assert found.low.tolist() == [min(group) for group in groups]
         assert found.high.tolist() == [max(group) for group in groups]

@@ -1,0 +1,215 @@
+"""The pages as a person meets them: a real Chromium against the running application."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from schema.batch import Batch
+from schema.instant import HOUR
+from store.registry.alarms import Alarm
+from tests.pages import compound
+from tests.pages.conftest import ENGLISH, PASSWORD, Served, View, serving, visiting
+
+pytestmark = pytest.mark.browser
+
+ROUTES = {
+    "live": "/",
+    "devices": "/devices",
+    "device": "/devices/court/main-1",
+    "alarms": "/alarms",
+    "alarm": "/alarms/1",
+    "dead-letters": "/dead-letters",
+}
+VIEWS = [
+    View("zh-CN", 390, 844),
+    View("zh-CN", 1920, 1080),
+    View("en-GB", 390, 844, "dark"),
+    View("en-GB", 1920, 1080, "dark"),
+]
+
+
+@pytest.fixture(scope="module")
+def served(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A filled compound whose administrator has chosen a password and signed in."""
+    with serving(compound.filled(tmp_path_factory.mktemp("pages"))) as found:
+        compound.choose_password(found.compound, PASSWORD)
+        with visiting(chromium, found) as visitor:
+            visitor.sign_in("admin", PASSWORD)
+            state = visitor.context.storage_state()
+        yield replace(found, signed_in=state)
+
+
+def test_one_time_password_must_be_changed_before_anything_is_shown(chromium: Browser, tmp_path: Path) -> None:
+    """Also the welcome of a fresh platform, and signing out."""
+    with serving(compound.empty(tmp_path)) as fresh, visiting(chromium, fresh) as visitor:
+        page = visitor.page
+        page.goto("/devices")
+        expect(page).to_have_url(re.compile("/sign-in"))
+        expect(page.get_by_role("button", name="登录")).to_be_visible()
+        visitor.shot("sign-in.zh")
+        visitor.sign_in("admin", "not the password")
+        expect(page.get_by_role("alert")).to_contain_text("用户名或密码不正确")
+        visitor.sign_in("admin", fresh.compound.password)
+        expect(page).to_have_url(re.compile("/password$"))
+        page.goto("/")
+        expect(page).to_have_url(re.compile("/password$"))
+        visitor.shot("password.zh")
+        for again, refused in (("another one 42", True), (PASSWORD, False)):
+            page.fill("input[name=old]", fresh.compound.password)
+            page.fill("input[name=new]", PASSWORD)
+            page.fill("input[name=again]", again)
+            page.click("button.primary")
+            expect(page).to_have_url(re.compile("fault=differ" if refused else "/$"))
+        expect(page.get_by_role("heading", level=1)).to_have_text("平台已就绪，等待第一笔读数")
+        expect(page.get_by_text("dayuan simulate")).to_be_visible()
+        visitor.shot("welcome.zh")
+        page.get_by_role("button", name="退出登录").click()
+        expect(page).to_have_url(re.compile("/sign-in$"))
+        page.goto("/")
+        expect(page).to_have_url(re.compile("/sign-in"))
+
+
+def test_power_follows_readings_without_a_reload(chromium: Browser, served: Served) -> None:
+    """A batch offered to the hub is on the page within a second; the page is the same document."""
+    context = served.compound.context
+    with visiting(chromium, served) as visitor:
+        page = visitor.page
+        page.goto("/")
+        number = page.locator(".hero-number")
+        expect(number).to_have_text(re.compile(r"^\d{3}\.\d$"))
+        page.evaluate("window.sameDocument = true")
+        other = context.store.latest([compound.POWER._replace(device="main-2", building="b2")]).value[0]
+        context.hub.offer(Batch.of((compound.POWER,), [0], [context.clock()], [512.25]))
+        expect(number).to_have_text(f"{512.25 + other:.1f}", timeout=1500)
+        assert page.evaluate("window.sameDocument") is True
+
+
+def test_a_click_acknowledges_an_alarm(chromium: Browser, served: Served) -> None:
+    """The registry knows who it was, and the page says so without a reload."""
+    with visiting(chromium, served) as visitor:
+        visitor.page.goto("/")
+        line = visitor.page.locator(".alarm", has_text="南门")
+        line.get_by_role("button", name="确认").click()
+        expect(line).to_contain_text("已确认")
+    with served.compound.context.registry.reading() as session:
+        found = {alarm.device: alarm for alarm in session.query(Alarm)}
+    assert (found["gate-south"].phase, found["gate-south"].acknowledged_by) == ("acknowledged", "admin")
+
+
+def test_an_alarm_is_shelved_with_a_comment(chromium: Browser, served: Served) -> None:
+    with served.compound.context.registry.reading() as session:
+        number = next(alarm.id for alarm in session.query(Alarm) if alarm.device == "server-room")
+    with visiting(chromium, served, ENGLISH) as visitor:
+        page = visitor.page
+        page.goto(f"/alarms/{number}")
+        page.fill("textarea[name=comment]", "works on the cooling")
+        page.select_option("select[name=duration]", label="8 hours")
+        page.get_by_role("button", name="Shelve").click()
+        expect(page.locator(".history")).to_contain_text("works on the cooling")
+        expect(page.locator(".page")).to_contain_text("Shelved until 2026-05-20 22:2")
+        page.goto("/alarms")
+        page.get_by_role("button", name="Shelved").click()
+        expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def test_language_is_the_browsers_until_chosen(chromium: Browser, served: Served) -> None:
+    with visiting(chromium, served, ENGLISH) as visitor:
+        page = visitor.page
+        page.goto("/")
+        expect(page.get_by_role("heading", name="Power now")).to_be_visible()
+        assert page.evaluate("document.documentElement.lang") == "en"
+        page.get_by_role("link", name="切换到中文").click()
+        expect(page.get_by_role("heading", name="此刻功率")).to_be_visible()
+        page.goto("/devices")
+        expect(page.get_by_role("heading", level=1)).to_have_text("设备")
+        assert page.evaluate("document.documentElement.lang") == "zh-CN"
+
+
+def test_devices_are_found_by_words_kind_and_health(chromium: Browser, served: Served) -> None:
+    with visiting(chromium, served) as visitor:
+        page = visitor.page
+        page.goto("/devices")
+        rows = page.locator("tbody tr")
+        expect(rows).to_have_count(13)
+        page.get_by_role("searchbox").fill("总表")
+        expect(rows).to_have_count(4)
+        page.get_by_label("类型").select_option(label="电表")
+        expect(rows).to_have_count(2)
+        page.get_by_label("类型").select_option(label="全部类型")
+        page.get_by_role("searchbox").fill("")
+        page.get_by_label("状态").select_option(label="离线")
+        expect(rows).to_have_count(1)
+        rows.get_by_role("link").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("南门")
+
+
+def test_device_page_charts_every_range_and_period(chromium: Browser, served: Served) -> None:
+    with visiting(chromium, served, ENGLISH) as visitor:
+        page = visitor.page
+        page.goto("/devices/court/main-1")
+        expect(page.get_by_role("img", name=re.compile("Active power: 2026-05-19"))).to_be_visible()
+        page.get_by_role("button", name=re.compile("Active energy")).click()
+        page.get_by_role("button", name="All", exact=True).click()
+        expect(page.get_by_role("img", name=re.compile("Active energy imported: 2026-03-2"))).to_be_visible()
+        page.get_by_role("button", name="By month").click()
+        expect(page.get_by_role("img", name=re.compile("Consumption: 3 periods"))).to_be_visible()
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: f"{view.locale}-{view.width}")
+def test_pages_fit_their_screen(chromium: Browser, served: Served, view: View) -> None:
+    """No horizontal scroll, a first paint within a second, no console error, nothing fetched from elsewhere."""
+    with visiting(chromium, served, view) as visitor:
+        page = visitor.page
+        for name, path in ROUTES.items():
+            page.goto(path)
+            expect(page.locator("h1")).to_be_visible()
+            for canvas in page.locator(".chart").all():
+                expect(canvas.locator("canvas")).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth") <= view.width, name
+            visitor.shot(f"{name}.{view.locale[:2]}.{view.width}")
+        paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+        assert paint < 1000
+
+
+def test_a_viewer_sees_no_buttons_and_no_dead_letters(chromium: Browser, served: Served) -> None:
+    compound.add_user(served.compound, "guest", PASSWORD, "viewer")
+    with visiting(chromium, replace(served, signed_in=None), ENGLISH) as visitor:
+        page = visitor.page
+        visitor.sign_in("guest", PASSWORD)
+        expect(page.locator(".alarm").first).to_be_visible()
+        expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
+        page.goto("/dead-letters")
+        expect(page.locator(".page")).to_contain_text("needs the operator role")
+
+
+def test_stale_power_is_a_dash_with_the_reason(chromium: Browser, served: Served) -> None:
+    """Readings older than a meter may be silent are not shown as the present, nor as zero."""
+    clock = served.compound.context.clock
+    assert isinstance(clock, compound.Ticking)
+    clock.ahead = HOUR
+    try:
+        with visiting(chromium, served, ENGLISH) as visitor:
+            visitor.page.goto("/")
+            expect(visitor.page.locator(".hero-number")).to_have_text("—")
+            expect(visitor.page.locator(".hero-now")).to_contain_text("No main meter is reporting")
+            expect(visitor.page.locator(".cabinets .number").first).to_have_text("—")
+            visitor.shot("live-stale.en")
+    finally:
+        clock.ahead = 0
+
+
+def test_replayed_history_is_shown_as_of_its_last_reading(chromium: Browser, tmp_path: Path) -> None:
+    """The page says so, and the power is the mean of the last settled quarter of an hour."""
+    past = compound.replayed(tmp_path)
+    with serving(past) as found, visiting(chromium, found) as visitor:
+        compound.choose_password(past, PASSWORD)
+        visitor.sign_in("admin", PASSWORD)
+        expect(visitor.page.get_by_role("status")).to_contain_text(
+            "此院区是历史回放：各项按最后一笔数据的时刻 2026-05-20 14:15 展示"
+        )
+        expect(visitor.page.locator(".hero-number")).to_have_text(re.compile(r"^\d{3}\.\d$"))
+        visitor.shot("live-history.zh")
