@@ -10,6 +10,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from api import pages, problems
 from api.auth import Viewer
 from api.context import Context
+from api.limits import BodyLimit
 from api.problems import not_found
 from api.routes import (
     alarms,
@@ -47,6 +48,7 @@ def create_app(context: Context) -> FastAPI:
     )
     app.state.context = context
     problems.install(app)
+    app.add_middleware(BodyLimit)
     app.add_middleware(
         SessionMiddleware,
         secret_key=context.secret,

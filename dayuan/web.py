@@ -1,5 +1,6 @@
 """The web service: REST, live stream and pages on uvicorn."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
@@ -37,10 +38,15 @@ async def serve(parts: Parts, hub: Hub) -> None:
     )
     server = Server(config)
     check_port(settings.host, settings.port)
+    serving = asyncio.create_task(server.serve(), name="uvicorn")
     try:
-        await server.serve()
-    finally:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        # Live streams would keep the server waiting for as long as somebody looks.
         hub.close()
+        server.should_exit = True
+        await serving
+        raise
 
 
 class Server(uvicorn.Server):

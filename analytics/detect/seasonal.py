@@ -88,7 +88,7 @@ class Seasonal:
     def step(self, columns: Columns, wave: Wave, context: Context) -> list[Finding]:
         """Score against the profile, then learn what was not flagged."""
         row, value, hour = wave.row, wave.value, wave.hour.astype(np.intp)
-        daily = hour % 24 + np.where(hour >= WEEKEND, 24, 0)
+        daily = _DAILY[hour]
         gap = np.where(wave.gap > 0, wave.gap, _FIRST_GAP) / HOUR
         if (gap == gap[0]).all():
             gap = gap[:1]  # a batch of one cadence needs each exponential once, not once a series
@@ -150,7 +150,7 @@ class Seasonal:
         # An outlier counts as the edge of the band; before the spread is known there is no band.
         bound = np.where(warm, 4 * scale, np.inf)
         miss = np.clip(residual, -bound, bound)
-        target = value - (residual - miss) - drift * scale
+        target = value - (residual - miss)
         open_to = ~active
         columns["week"][hour, row] = level + open_to * _rate(weight, hours, _BIN_MEMORY) * (target - level)
         columns["day"][daily, row] = fallback + open_to * _rate(weight, day_hours, _DAY_MEMORY) * (target - fallback)
@@ -168,12 +168,10 @@ class Seasonal:
         doubt = np.where(settled, DOUBT, 1.0)
         _put(columns["usual"], row, doubt * usual + learning * (1 - np.exp(-weight / _SIZE_MEMORY)) * off)
         drifted = learning * (1 - np.exp(-weight / _DRIFT_MEMORY)) * np.clip(z, -3, 3)
-        columns["drift"][row] = drift + np.where(settled, mean[1], drifted)
+        columns["drift"][row] = drift + drifted
         _put(columns["mean"], row, np.where(settled, 0.0, mean))
         if settled.any():
-            anew = row[settled]
-            columns["week_hours"][:, anew] = np.minimum(columns["week_hours"][:, anew], 1.0)
-            columns["day_hours"][:, anew] = np.minimum(columns["day_hours"][:, anew], 4.0)
+            _shift(columns, row[settled], mean[1, settled])
         return findings
 
     def _finding(
@@ -233,6 +231,9 @@ class Seasonal:
 
 _METERED = frozenset({"power", "flow", "voltage", "current"})
 
+_DAILY = np.arange(HOURS) % 24 + np.where(np.arange(HOURS) >= WEEKEND, 24, 0)
+"""The hour of the kind of day (workday 0..23, day off 24..47) of each hour of the week."""
+
 DETECTOR = Seasonal()
 
 
@@ -240,6 +241,15 @@ def _rate(weight: NDArray[np.float64], hours: NDArray[np.float64], memory: float
     """How much a new value counts: a plain mean while young, exponentially forgetting after `memory` hours."""
     share: NDArray[np.float64] = np.maximum(weight / (hours + weight), 1 - np.exp(-weight / memory))
     return share
+
+
+def _shift(columns: Columns, row: NDArray[np.intp], by: NDArray[np.float64]) -> None:
+    """Move the whole profile of some series by so many of their spreads, and let what comes next shape it quickly."""
+    step = by * np.maximum(SIGMA * columns["spread"][:, row], FLOOR * columns["size"][row])
+    columns["day"][:, row] += step
+    columns["week"][:, row] += step[_DAILY]
+    columns["week_hours"][:, row] = np.minimum(columns["week_hours"][:, row], 1.0)
+    columns["day_hours"][:, row] = np.minimum(columns["day_hours"][:, row], 4.0)
 
 
 def _put(cells: NDArray[np.float64], row: NDArray[np.intp], values: NDArray[np.float64]) -> None:

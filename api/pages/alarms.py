@@ -94,8 +94,8 @@ def _row(visit: Visit, alarm: Alarm) -> None:
         with box("th", scope="row"):
             say("a", visit.say(alarm.title), "name", href=f"/alarms/{alarm.id}")
             say("small", visit.say(alarm.reason))
-        say("td", moment(alarm.begin, visit.zone))
-        say("td", visit.say(tone.PHASE["shelved" if shelved else alarm.phase]))
+        say("td", moment(alarm.begin, visit.zone), "brief")
+        say("td", visit.say(tone.PHASE["shelved" if shelved else alarm.phase]), "brief")
         with box("td"):
             if alarm.phase in WAITING and visit.may("operator"):
                 button = say("button", visit.say(text.ACKNOWLEDGE), "button", type="button")

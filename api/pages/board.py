@@ -13,9 +13,11 @@ from api.pages.visit import Visit
 from api.pages.watch import Sight
 from schema.text import Text
 
+_CANTEEN = {"canteen_terminal", "plate_scale", "cold_chain"}
+
 
 class Board:
-    """The panels, inside the present container; `show` brings them up to date."""
+    """The panels, inside the present container; those a site has nothing for stay away."""
 
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
@@ -47,9 +49,13 @@ class Board:
         self._curve.show(seen.power_today)
         self._carriers.show(seen.carriers)
         self._alarms.show((seen.alarms, sight.reasons, seen.now[:10]))
-        self._people.show(seen.heads)
-        self._canteen.show(seen.canteen)
-        self._savings.show(seen.contracts)
+        kinds = {device.kind for device in sight.devices}
+        if "gate" in kinds:
+            self._people.show(seen.heads)
+        if kinds & _CANTEEN:
+            self._canteen.show(seen.canteen)
+        if seen.contracts:
+            self._savings.show(seen.contracts)
         self._health.show((seen.devices, seen.now[:10]))
         on_cards = {books.target.id for books in seen.carriers if books.target}
         self._targets.show([target for target in seen.targets if target.id not in on_cards])

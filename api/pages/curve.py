@@ -28,7 +28,7 @@ def axes(labels: Sequence[str], unit: str, *, zero: bool, every: int | None = No
     interval = {"interval": every - 1} if every else {"interval": "auto", "hideOverlap": True}
     return {
         "animation": False,
-        "grid": {"left": 6, "right": 14, "top": 30, "bottom": 4, "containLabel": True},
+        "grid": {"left": 12, "right": 16, "top": 30, "bottom": 4, "containLabel": True},
         "textStyle": {"fontFamily": "Roboto, 'PingFang SC', 'Noto Sans CJK SC', 'Microsoft YaHei', sans-serif"},
         "tooltip": {
             "trigger": "axis",

@@ -129,8 +129,8 @@ def _row(visit: Visit, row: Row) -> None:
             title = visit.say(Text(device.title_zh, device.title_en))
             say("a", title, "name", href=f"/devices/{device.site}/{device.id}")
             say("small", device.id)
-        say("td", visit.say(_kind(device.kind)))
-        say("td", device.building)
+        say("td", visit.say(_kind(device.kind)), "brief")
+        say("td", device.building, "brief")
         with box("td", "number"):
             say("span", row.latest)
             say("small", moment(row.seen, visit.zone) if row.seen is not None else "")

@@ -13,8 +13,10 @@ from api.pages import text
 from api.pages.element import say
 from api.pages.frame import frame
 from api.pages.visit import Visit, visit
+from schema.errors import RetryLater
 
 BUILD_SECONDS = 20.0
+AGAIN_SECONDS = 3.0
 
 
 def page(context: Context, path: str, show: Callable[[Visit], Awaitable[None]], *, role: str = "viewer") -> None:
@@ -31,5 +33,11 @@ def page(context: Context, path: str, show: Callable[[Visit], Awaitable[None]], 
             with frame(visitor, text.NOT_ALLOWED):
                 say("p", visitor.say(text.NOT_ALLOWED), "hint")
             return None
-        await show(visitor)
+        try:
+            await show(visitor)
+        except RetryLater:
+            ui.context.client.content.clear()
+            with frame(visitor, text.STORE_AWAY):
+                say("p", visitor.say(text.STORE_AWAY), "note", role="status")
+            ui.timer(AGAIN_SECONDS, ui.navigate.reload, once=True)
         return None

@@ -16,8 +16,6 @@ def draw(visit: Visit, contracts: list[ContractSavings]) -> None:
     with box("h2", "panel-title"):
         icon("savings")
         say("span", visit.say(text.SAVINGS))
-    if not contracts:
-        say("p", visit.say(text.NO_CONTRACT), "nothing")
     for contract in contracts:
         _contract(visit, contract)
 

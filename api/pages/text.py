@@ -113,7 +113,6 @@ MEASURED = Text("实测", "Measured")
 UNCERTAINTY = Text("±{fsu}（{confidence} 置信）", "±{fsu} at {confidence} confidence")
 VALUE = Text("折合", "Worth")
 ESCO_SHARE = Text("服务方分享 {share}", "service company {share}")
-NO_CONTRACT = Text("还没有节能合同", "No contract yet")
 
 OPEN_ALARMS = Text("未关闭的告警", "Open alarms")
 NO_ALARMS = Text("没有未关闭的告警", "No open alarms")

@@ -15,10 +15,13 @@ from api.moments import iso
 from api.places import find_site, zone_of
 from api.problems import not_found
 from api.routes.sites import QUALITIES
-from schema.instant import to_datetime
+from schema.instant import MINUTE, to_datetime
 from store.registry.places import sites
 
 router = APIRouter(tags=["live"])
+
+LONGEST = 15 * MINUTE
+"""Then a stream ends, and the browser comes back if it still may: who signed out or lost a role sees no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,12 @@ async def live(context: Ctx, what: Annotated[Watched, Depends(watched)]) -> Asyn
     """Events named by their kind: `latest` (a list of newest values), `alarm`, `books`.
 
     `lagged` says that notices were missed: read the state again. At most four times a second; a slow reader
-    skips ahead to the newest. A comment every 15 s keeps the connection.
+    skips ahead to the newest. A comment every 15 s keeps the connection; after 15 minutes it ends: connect again.
     """
+    ends = context.clock() + LONGEST
     async with aclosing(context.hub.subscribe(what.site)) as news:
-        # Says at once that the stream stands; a browser that lost it comes back after 2 s.
-        yield ServerSentEvent(comment="dayuan", retry=2000)
+        # Says at once that the stream stands; a browser that lost it comes back after a second.
+        yield ServerSentEvent(comment="dayuan", retry=1000)
         async for rows in news:
             values = [_value(row, what.zones) for row in rows if row["kind"] == "latest"]
             if values:
@@ -59,6 +63,8 @@ async def live(context: Ctx, what: Annotated[Watched, Depends(watched)]) -> Asyn
             for row in rows:
                 if row["kind"] != "latest":
                     yield ServerSentEvent(event=row["kind"], data=row)
+            if context.clock() >= ends:
+                return
 
 
 def _value(row: dict[str, Any], zones: dict[str, ZoneInfo]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Signing in: the one-time password, throttling, sessions, tokens, other sites' pages."""
 
 import secrets
+from collections.abc import Iterator
 
 import httpx
 from sqlalchemy import select
@@ -198,3 +199,16 @@ def test_password_of_a_bad_request_is_not_echoed(stage: Stage) -> None:
     answer = stage.client().post(SIGN_IN, json={"name": "", "password": "hunter2hunter2"})
     assert "name" in problem(answer, 422)
     assert "hunter2" not in answer.text
+
+
+def test_a_body_has_an_end(stage: Stage) -> None:
+    """Anybody may post to the sign-in: a flood is cut off, whether its length is declared or not."""
+
+    def flood() -> Iterator[bytes]:
+        yield b'{"name": "'
+        for _ in range(40):
+            yield b"x" * 65_536
+
+    headers = {"Content-Type": "application/json"}
+    for body in (b"".join(flood()), flood()):
+        assert "at most" in problem(stage.client().post(SIGN_IN, content=body, headers=headers), 413)

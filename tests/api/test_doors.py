@@ -43,7 +43,7 @@ def routes(stage: Stage) -> Iterator[tuple[str, str]]:
 
 def call(stage: Stage, role: str | None, method: str, path: str) -> int:
     """The status of a request with made-up path parameters and no body."""
-    return stage.client(role).request(method, re.sub(r"\{\w+\}", "1", path)).status_code
+    return stage.client(role).request(method, re.sub(r"\{\w+\}", "0", path)).status_code
 
 
 def test_lists_name_real_routes(stage: Stage) -> None:
@@ -76,3 +76,18 @@ def test_roles(stage: Stage, role: str, closed: set[tuple[str, str]] | None) -> 
     for method, path in sorted(every):
         status = call(stage, role, method, path)
         assert (status == 403) == ((method, path) in forbidden), (role, method, path, status)
+
+
+def test_description_is_complete(stage: Stage) -> None:
+    """Every operation says what it does, and that its errors are problem documents."""
+    client = stage.client("viewer")
+    described = client.get("/openapi.json").json()
+    for path, method, operation in (
+        (path, method, operation)
+        for path, methods in described["paths"].items()
+        for method, operation in methods.items()
+    ):
+        assert operation.get("description"), (method, path)
+        assert operation["tags"], (method, path)
+        assert "application/problem+json" in operation["responses"]["4XX"]["content"], (method, path)
+    assert client.get("/docs").status_code == 200

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 
+from api.routes.live import LONGEST
 from schema.instant import SECOND
 from tests.api.stage import MAIN, NOW, POWER, Stage, problem, readings, until
 
@@ -58,3 +59,13 @@ def test_server_stops_at_once_when_the_hub_closes(own_stage: Stage) -> None:
 def test_refused_before_the_stream_begins(stage: Stage) -> None:
     problem(stage.client("viewer").get("/api/v1/live", params={"site": "nowhere"}), 404)
     problem(stage.client().get("/api/v1/live"), 401)
+
+
+def test_stream_ends_after_a_while_so_that_rights_are_asked_again(own_stage: Stage) -> None:
+    hub = own_stage.context.hub
+    with own_stage.client("viewer").stream("GET", "/api/v1/live") as answer:
+        until(lambda: hub.clients == 1)
+        own_stage.clock[0] += LONGEST
+        hub.announce("books", {"site": "demo"})
+        assert [kind for kind, _ in events(answer.iter_lines())] == ["books"]
+    until(lambda: hub.clients == 0)
