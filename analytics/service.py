@@ -16,11 +16,10 @@ from devices import kinds
 from schema.batch import Batch
 from schema.finding import Finding
 from schema.instant import DAY, MINUTE, SECOND, Clock
-from schema.series import SeriesKey
 from schema.text import Text
 from store.registry import snapshots, worklist
 from store.registry.base import Registry
-from store.registry.places import devices, sites
+from store.registry.places import Device, devices, sites
 from store.registry.worklist import Work
 from store.series.port import SeriesStore
 
@@ -56,9 +55,11 @@ class Analytics:
         self._lock = threading.Lock()
         self._looked = self._saved = 0
         self._unsaved = False
+        self._found: list[Finding] = []
         self._titles: dict[tuple[str, str], Text] = {}
         self._calendars: dict[str, Calendar] = {}
-        self._watches: list[tuple[SeriesKey, list[SeriesKey], float]] = []
+        self._rules: dict[tuple[str, str], Calendar] = {}
+        self._watched: list[Device] = []
         with registry.writing() as session:
             worklist.give_back(session)
             self._detection = Detection.load(snapshots.load(session, SNAPSHOT))
@@ -83,10 +84,11 @@ class Analytics:
             self._looked = now
         context = Context(now, self._calendars, self._titles)
         settled = settling.settle(self._store, work)
-        findings = self._detection.update(Batch.concat([settled, self._gauges(work)]), context)
+        # The detectors have moved on when the registry cannot be written: what they found is kept for the next try.
+        self._found += self._detection.update(Batch.concat([settled, self._gauges(work)]), context)
         if look:
-            findings += self._silent(context)
-        notices = self._conclude(work, findings, now)
+            self._found += self._silent(context)
+        notices = self._conclude(work, now)
         self._unsaved = self._unsaved or bool(work)
         # A lull is the time to save; where there is none, once in a while.
         if self._unsaved and (not work or now - self._saved >= SNAPSHOT_EVERY):
@@ -99,20 +101,19 @@ class Analytics:
             worklist.done(session)
         self._saved, self._unsaved = now, False
 
-    def _conclude(
-        self, work: Sequence[Work], findings: Sequence[Finding], now: int
-    ) -> list[tuple[str, dict[str, Any]]]:
+    def _conclude(self, work: Sequence[Work], now: int) -> list[tuple[str, dict[str, Any]]]:
         notices: list[tuple[str, dict[str, Any]]] = [
             ("books", {"site": site}) for site in {item.key.site for item in work}
         ]
         with self._registry.writing() as session:
-            changes = [*alarms.apply(session, findings, now), *alarms.unshelve_due(session, now)]
+            changes = [*alarms.apply(session, self._found, now), *alarms.unshelve_due(session, now)]
             recent = [change for change in changes if change.alarm.end > now - STALE]
             notify.enqueue(session, recent, self._channels, now)
             notices += [
                 ("alarm", {"site": alarm.site, "id": alarm.id, "device": alarm.device, "effect": effect})
                 for alarm, effect in changes
             ]
+        self._found = []
         return notices
 
     def _gauges(self, work: Sequence[Work]) -> Batch:
@@ -125,23 +126,27 @@ class Analytics:
 
     def _look(self) -> None:
         with self._registry.reading() as session:
-            self._calendars = {site.id: Calendar(site.timezone, site.calendar) for site in sites(session)}
+            places = [(site.id, (site.timezone, site.calendar)) for site in sites(session)]
             known = devices(session)
+        # A calendar that is still right keeps what it has worked out.
+        self._rules = {rule: self._rules.get(rule) or Calendar(*rule) for _, rule in places}
+        self._calendars = {site: self._rules[rule] for site, rule in places}
         self._titles = {(device.site, device.id): Text(device.title_zh, device.title_en) for device in known}
-        self._watches = [
-            (points[0], points, device.interval)
-            for device in known
-            if not device.replay
-            and device.kind in kinds()
-            and device.interval > 0
-            and (points := [device.series(point.name) for point in kinds()[device.kind].points])
-        ]
+        self._watched = [device for device in known if not device.replay and device.kind in kinds()]
 
     def _silent(self, context: Context) -> list[Finding]:
-        newest = self._store.latest([key for _, points, _ in self._watches for key in points])
+        points = {
+            device: [device.series(point.name) for point in kinds()[device.kind].points] for device in self._watched
+        }
+        newest = self._store.latest([key for keys in points.values() for key in keys])
         times: dict[tuple[str, str], int] = {}
         for code, time in zip(newest.code.tolist(), newest.time.tolist(), strict=True):
-            device = newest.keys[code].site, newest.keys[code].device
-            times[device] = max(time, times.get(device, time))
-        watches = [Watch(key, times.get((key.site, key.device)), interval) for key, _, interval in self._watches]
+            place = newest.keys[code].site, newest.keys[code].device
+            times[place] = max(time, times.get(place, time))
+        watches = []
+        for device, keys in points.items():
+            last = times.get((device.site, device.id))
+            # One that has just been announced, or set to another rhythm, is given its time from then on.
+            since = None if last is None else max(last, device.state_since)
+            watches.append(Watch(keys[0], since, device.interval))
         return self._detection.silent(watches, context)

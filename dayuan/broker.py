@@ -6,13 +6,13 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from dayuan.child import bound
 from schema.errors import Stop
 
 log = logging.getLogger(__name__)
@@ -33,12 +33,6 @@ connection_messages false
 log_dest stderr
 log_type error
 log_type warning
-"""
-# A parent that is killed cannot end its child: the kernel does (PR_SET_PDEATHSIG), with SIGTERM so that it saves.
-_LAUNCHER = """\
-import ctypes, os, sys
-ctypes.CDLL(None).prctl(1, 15)
-if os.getppid() == int(sys.argv[1]): os.execv(sys.argv[2], sys.argv[2:])
 """
 _CHECKOUT = Path(__file__).parent.parent
 _START = 10.0
@@ -84,11 +78,11 @@ def _start(program: Path, config: Path, port: int) -> subprocess.Popen[bytes]:
     if ".tools" in program.parts:
         libraries = (program.parent.parent / "lib").glob("*-linux-*")
         environment["LD_LIBRARY_PATH"] = os.pathsep.join(map(str, libraries))
-    command = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), str(program), "-c", str(config)]
     logfile = config.with_suffix(".log")
     with logfile.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - the program is found or named by the operator
-            command,
+            # With SIGTERM it saves its queue.
+            bound(str(program), "-c", str(config)),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

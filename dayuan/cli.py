@@ -18,6 +18,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 registry = typer.Typer(help="The registry database.", no_args_is_help=True)
+app.command("edge")(commands_edge.edge)
 app.command("replay")(commands_edge.replay)
 app.command("simulate")(commands_edge.simulate)
 app.add_typer(registry, name="registry")

@@ -1,31 +1,37 @@
-"""Commands that publish readings to practise on: `dayuan replay` and `dayuan simulate`."""
+"""Commands of an edge box: `dayuan edge`, and those that publish readings to practise on, `replay` and `simulate`."""
 
 import asyncio
 import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from itertools import dropwhile, takewhile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from access.decision import Zone
 from bus.client import Client, Link
+from dayuan.progress import Show, stamp
 from dayuan.settings import Settings
+from dayuan.until import until_signal
 from edge.agent import Agent
+from edge.driver import poll
+from edge.gate import Gate
+from edge.lines import Lines, stdin
 from edge.replay import Left, choose_meters, cleaned, devices, find_kind, gauges, guess_kind, paced, registers
-from edge.settings import AgentSettings, Device
+from edge.settings import AgentSettings, Device, GateSettings, load
 from edge.simulation.faults import label
 from edge.simulation.play import Simulation, demo_compound, recall
+from edge.simulation.visitors import GATE as VISITOR_GATE
+from edge.simulation.visitors import Visitors, visit
 from edge.table import Table, scan
-from schema.errors import DayuanError, RetryLater, Stop
+from schema.errors import DayuanError, Reject, RetryLater, Stop
 from schema.instant import SECOND, now, to_datetime, to_micros
 from schema.reading import Reading
 
@@ -113,20 +119,20 @@ def replay(
         told_kind = "" if kind else " (told from the file's name; --kind chooses another)"
         console.print(
             f"{file.name}: {len(born)} x {chosen.name}{told_kind}, as {mode}, every {table.cadence // SECOND} s, "
-            f"{_stamp(begin)} to {_stamp(end)}, to {site} at {settings.broker.rpartition('@')[2]}"
+            f"{stamp(begin)} to {stamp(end)}, to {site} at {settings.broker.rpartition('@')[2]}"
         )
-        show = _Show(begin, end)
+        show = Show(console, begin, end)
         try:
             with show.progress:
                 asyncio.run(_replay(settings, born, moments, _speed(speed), show))
         except KeyboardInterrupt:
             console.print(
-                f"stopped at {_stamp(show.reached)}: {show.pending} messages wait in {settings.outbox} and are sent "
+                f"stopped at {stamp(show.reached)}: {show.pending} messages wait in {settings.outbox} and are sent "
                 f"by the next run; go on with --from {to_datetime(show.reached).strftime('%Y-%m-%dT%H:%M:%SZ')}"
             )
             raise typer.Exit(130) from None
         console.print(
-            f"{show.readings} readings of {len(born)} devices, {_stamp(begin)} to {_stamp(show.reached)}, "
+            f"{show.readings} readings of {len(born)} devices, {stamp(begin)} to {stamp(show.reached)}, "
             f"all acknowledged by the platform, {show.seconds:.1f} s ({show.readings / show.seconds:,.0f} readings/s)"
         )
         _tell_left(left, table)
@@ -142,89 +148,143 @@ def simulate(
     broker: Broker = "",
     org: Org = "",
     outbox: Annotated[Path | None, typer.Option(help="Folder of the outbox; var/simulation if not given.")] = None,
-    labels: Annotated[Path | None, typer.Option(help="Write the built-in faults here, as JSON lines.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Write what is built in, faults and a retrofit, here as JSON lines.")
+    ] = None,
+    gate_api: Annotated[
+        str, typer.Option(help="Web service of the platform, http://host:8000: visitors come to a gate that asks it.")
+    ] = "",
 ) -> None:
     """Publish a small simulated compound: first its history, then live until Ctrl-C.
 
         dayuan simulate --backfill-days 35 --interval 5 --labels faults.jsonl
 
     Started again, it goes on where it stopped: registers run on, and only what was missed is made up for.
+
+    With --gate-api there is also a visitors' gate, run as a real one: it asks the platform about every card, and
+    decides by itself when no answer comes. It needs, in the environment, DAYUAN_GATE_TOKEN (a bearer token of the role
+    gate) and DAYUAN_GATE_PEPPER (the platform's credential pepper, in hex).
     """
     with _told():
         zone = _zone(timezone)
         settings = _agent("simulation", site, org, broker, outbox or Settings.load().data / "simulation")
+        visited = _visited(gate_api, timezone, settings.outbox.with_name("gate-visitors.db")) if gate_api else None
         path = settings.outbox.with_name("compound.json")
         memory = recall(path, seed, zone, now(), backfill_days)
-        compound, faults = demo_compound(memory, zone)
+        compound, built_in = demo_compound(memory, zone)
         if labels is not None:
-            labels.write_bytes(b"".join(label(fault, zone) + b"\n" for fault in faults))
-        show = _Show(memory.last, now())
+            labels.write_bytes(b"".join(label(one, zone) + b"\n" for one in built_in))
+        show = Show(console, memory.last, now())
 
         async def play() -> None:
             await _reach(settings)
-            async with Agent(settings, now, os.urandom) as agent:
+            async with AsyncExitStack() as stack:
+                agent = await stack.enter_async_context(Agent(settings, now, os.urandom))
                 simulation = Simulation(agent, compound, memory, path, interval)
                 with show.progress:
                     await simulation.backfill(now(), show.at)
                     show.done("history recorded")
                 console.print(f"live every {interval:g} s until Ctrl-C")
-                await simulation.live(now)
+                work = {"compound": simulation.live(now)}
+                if visited is not None:
+                    agent.born(visited.device)
+                    gate = await stack.enter_async_context(Gate(visited, site, agent, now, os.urandom))
+                    work |= _at_work(visited.device, gate, agent)
+                    work["visitors"] = visit(gate, Visitors(seed, zone), now)
+                await until_signal(**work)
 
-        try:
+        with suppress(KeyboardInterrupt):
             asyncio.run(play())
-        except KeyboardInterrupt:
-            console.print(f"stopped at {_stamp(memory.last)}; the next run goes on from there")
+        console.print(f"stopped at {stamp(memory.last)}; the next run goes on from there")
 
 
-class _Show:
-    """The progress bar of readings between two instants, and what it has counted."""
+@app.command()
+def edge(config: Annotated[Path, typer.Option(help="The agent's configuration, TOML.")] = Path("agent.toml")) -> None:
+    """Run an edge agent: its devices, and its gates, which ask the platform and decide by themselves without it.
 
-    def __init__(self, begin: int, end: int) -> None:
-        self.readings = 0
-        self.pending = 0
-        self.reached = begin
-        self._begin = begin
-        self._total = max(1, end - begin)
-        self._started = time.monotonic()
-        self._waiting = False
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[rate]:>9,.0f} readings/s"),
-            TextColumn("{task.fields[stamp]}"),
-            TextColumn("ETA"),
-            TimeRemainingColumn(),
-            console=console,
+        id = "yard-box"
+        site = "demo"
+        broker = "mqtt://127.0.0.1:11883"
+        outbox = "outbox.db"
+
+        [[devices]]
+        id = "hall-elec"
+        kind = "electricity_meter"
+        building = "hall"
+        title = ["礼堂电表", "Hall"]
+
+        [[gates]]
+        device = { id = "gate-west", kind = "gate", building = "grounds", title = ["西门", "West gate"] }
+        zone = { id = "grounds", anti_passback = "soft" }
+        api = "http://127.0.0.1:8000"
+        token = "dayuan_..."
+        pepper = "the platform's credential pepper, base64"
+        path = "gate-west.db"
+
+    Drivers for field buses are to come. Until then what meters and readers say are lines on standard input, from a
+    terminal or a program of yours: `hall-elec energy 1204.5` is a reading of now, `gate-west in 04A25F` a card held to the reader.
+
+    What was recorded is on disk and sent until the platform has it; the file holds secrets: keep it to yourself.
+    """
+    with _told():
+        settings = load(config)
+
+        async def serve() -> None:
+            async with AsyncExitStack() as stack:
+                agent = await stack.enter_async_context(Agent(settings, now, os.urandom))
+                agent.born(*settings.devices, *(told.device for told in settings.gates))
+                gates: dict[str, Gate] = {}
+                work: dict[str, Coroutine[Any, Any, None]] = {}
+                for told in settings.gates:
+                    gate = await stack.enter_async_context(Gate(told, settings.site, agent, now, os.urandom))
+                    gates[told.device.id] = gate
+                    work |= _at_work(told.device, gate, agent)
+                console.print(
+                    f"{settings.id}: {len(settings.devices)} devices and {len(gates)} gates of {settings.site}, "
+                    f"to {settings.broker.rpartition('@')[2]}; lines on standard input, until Ctrl-C"
+                )
+                work["stdin"] = _obey(Lines(agent, settings.devices, gates, now))
+                await until_signal(**work)
+                console.print(f"stopped; {agent.progress.pending} messages wait in {settings.outbox}")
+
+        asyncio.run(serve())
+
+
+def _at_work(device: Device, gate: Gate, agent: Agent) -> dict[str, Coroutine[Any, Any, None]]:
+    """What a gate does by itself: keep its permit list fresh, and report its counters."""
+    return {
+        f"permits of {device.id}": gate.synchronise(),
+        f"counters of {device.id}": poll(device.id, gate, device.seconds, agent.record, now),
+    }
+
+
+async def _obey(lines: Lines) -> None:
+    """Take the lines of standard input; at its end go on without."""
+    async for line in stdin():
+        try:
+            answer = await lines.take(line)
+        except (Reject, RetryLater) as error:
+            answer = f"left out: {error}"
+        if answer is not None:
+            console.print(answer, markup=False)
+    await asyncio.Event().wait()
+
+
+def _visited(api: str, timezone: str, path: Path) -> GateSettings:
+    """The visitors' gate, its secrets from the environment."""
+    try:
+        return GateSettings(
+            device=VISITOR_GATE,
+            zone=Zone(id=VISITOR_GATE.building, timezone=timezone),
+            api=api,
+            token=os.environ["DAYUAN_GATE_TOKEN"],
+            pepper=bytes.fromhex(os.environ["DAYUAN_GATE_PEPPER"]),
+            path=path,
         )
-        self._task = self.progress.add_task("publishing", total=self._total, rate=0, stamp=_stamp(begin))
-
-    @property
-    def seconds(self) -> float:
-        """Since it began."""
-        return max(1e-3, time.monotonic() - self._started)
-
-    def at(self, instant: int, readings: int = 0) -> None:
-        """That instant is recorded, with so many more readings."""
-        self.reached = instant
-        self.readings += readings
-        rate = self.readings / self.seconds
-        self.progress.update(
-            self._task, description="publishing", completed=instant - self._begin, rate=rate, stamp=_stamp(instant)
-        )
-
-    def done(self, text: str) -> None:
-        """All of it is done."""
-        self.progress.update(self._task, description=text, completed=self._total)
-
-    def waits(self, pending: int) -> None:
-        """So many messages wait for the platform."""
-        self.pending = pending
-        text = f"waiting for the platform's acknowledgement, {pending} messages left"
-        self.progress.update(self._task, description=text)
-        if not self._waiting and not console.is_terminal:
-            console.print(text)
-        self._waiting = True
+    except KeyError as error:
+        raise Stop(f"--gate-api needs {error.args[0]} in the environment; see dayuan simulate --help") from error
+    except ValueError as error:
+        raise Stop(f"the visitors' gate: {error}") from error
 
 
 async def _replay(
@@ -232,7 +292,7 @@ async def _replay(
     born: tuple[Device, ...],
     moments: Iterator[list[Reading]],
     speed: float | None,
-    show: _Show,
+    show: Show,
 ) -> None:
     await _reach(settings)
     async with Agent(settings, now, os.urandom) as agent:
@@ -250,7 +310,7 @@ async def _replay(
     show.done("acknowledged")
 
 
-async def _drained(agent: Agent, show: _Show, left: int) -> None:
+async def _drained(agent: Agent, show: Show, left: int) -> None:
     """Wait for the platform, saying so."""
     while agent.progress.pending > left:
         try:
@@ -331,7 +391,3 @@ def _speed(text: str) -> float | None:
     if not 0 < speed < float("inf"):
         raise Stop(f"--speed {text}: give the seconds of the file a second, such as 3600, or max")
     return speed
-
-
-def _stamp(instant: int) -> str:
-    return to_datetime(instant).strftime("%Y-%m-%d %H:%MZ")

@@ -1,20 +1,26 @@
-"""What the simulated compound needs in the registry: its site, targets, a contract, and permits for its visitors."""
+"""What the simulated compound needs in the registry: site, targets, contract, limits, permits, a gate's token."""
 
+import secrets
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import delete
+
 from access.credential import keyed_hash
 from analytics.carriers import SEED
+from api.auth import digest
 from dayuan.parts import Parts
+from edge.simulation.faults import demo_reporting
+from edge.simulation.visitors import CARDS, GATE
 from schema.instant import now
 from store.registry.contracts import Contract, ContractMeter
-from store.registry.goals import Target, publish
+from store.registry.goals import ColdLimit, Target, publish
 from store.registry.passes import PermitRow
+from store.registry.people import ApiToken
 from store.registry.places import Site
 
-VISITORS = 40
-"""Permits made out to the cards `visitor-0` and on; every tenth is revoked, so that the gate has somebody to refuse."""
+_GATE_AGENT = "simulated visitor gate"
 
 
 def furnish(parts: Parts) -> None:
@@ -39,7 +45,21 @@ def furnish(parts: Parts) -> None:
         today = datetime.now(ZoneInfo(parts.settings.timezone)).date()
         session.add_all(_targets(simulation.site, today))
         session.add(_contract(simulation.site, today, simulation.days))
+        session.add(ColdLimit(site=simulation.site, device="cold-kitchen", low=0.0, high=8.0))
+        session.add(ColdLimit(site=simulation.site, device="cold-store", low=None, high=-12.0))
         session.add_all(_permits(simulation.site, parts.pepper))
+
+
+def gate_token(parts: Parts) -> str:
+    """A new token for the simulated gate; that of the last start ends."""
+    secret = f"dayuan_{secrets.token_urlsafe(32)}"
+    site = parts.settings.simulation.site
+    with parts.registry.writing() as session:
+        session.execute(delete(ApiToken).where(ApiToken.name == _GATE_AGENT, ApiToken.site == site))
+        session.add(
+            ApiToken(name=_GATE_AGENT, digest=digest(secret), role="gate", site=site, created=now(), expires=None)
+        )
+    return secret
 
 
 def _targets(site: str, today: date) -> list[Target]:
@@ -66,9 +86,9 @@ def _targets(site: str, today: date) -> list[Target]:
 
 
 def _contract(site: str, today: date, days: int) -> Contract:
-    """Baseline over the first half of the simulated history, savings counted since."""
-    start = today - timedelta(days=days - 1)
-    middle = start + timedelta(days=days * 3 // 5)
+    """What the simulated retrofit is for: savings counted from the day it works, against all of the history before."""
+    start = today - timedelta(days=days)
+    middle = demo_reporting(start, today)
     return Contract(
         site=site,
         title_zh="A 办公楼照明与空调改造",
@@ -87,6 +107,7 @@ def _contract(site: str, today: date, days: int) -> Contract:
 
 
 def _permits(site: str, pepper: bytes) -> list[PermitRow]:
+    """One for every visitor's card; every tenth is revoked, so that the gate has somebody to refuse."""
     began = now()
     return [
         PermitRow(
@@ -94,7 +115,7 @@ def _permits(site: str, pepper: bytes) -> list[PermitRow]:
             id=f"visitor-{number}",
             credential=keyed_hash(pepper, f"visitor-{number}"),
             subject="visitor",
-            gates=[],
+            gates=[GATE.id],
             zones=[],
             valid_from=began,
             valid_to=None,
@@ -104,5 +125,5 @@ def _permits(site: str, pepper: bytes) -> list[PermitRow]:
             uses=0,
             changed=began,
         )
-        for number in range(VISITORS)
+        for number in range(CARDS)
     ]

@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -15,6 +15,7 @@ from api.live import Hub
 from api.passwords import ensure_admin
 from dayuan import demo, services, web
 from dayuan.broker import Broker
+from dayuan.child import bound
 from dayuan.parts import Parts
 from dayuan.until import until_signal
 from schema.instant import now
@@ -59,21 +60,32 @@ async def simulation(parts: Parts) -> None:
         *(sys.executable, "-m", "dayuan", "simulate"),
         *("--broker", settings.broker_url, "--org", settings.org, "--site", settings.simulation.site),
         *("--backfill-days", str(settings.simulation.days), "--interval", str(settings.simulation.interval)),
-        *("--seed", str(settings.simulation.seed), "--outbox", str(settings.data / "simulation")),
+        *("--seed", str(settings.simulation.seed), "--timezone", settings.timezone),
+        *("--outbox", str(settings.data / "simulation"), "--gate-api", web.address(settings.web)),
     ]
+    # Not among the arguments, which every user of the machine can read.
+    token = await asyncio.to_thread(demo.gate_token, parts)
+    environment = os.environ | {"DAYUAN_GATE_TOKEN": token, "DAYUAN_GATE_PEPPER": parts.pepper.hex()}
     with (settings.data / "simulation.log").open("ab") as output:
         while True:
-            async with child(*command, output=output.fileno()) as process:
+            async with child(*command, output=output.fileno(), environment=environment) as process:
                 code = await process.wait()
             log.warning("the simulated compound ended with code %s, see %s; it is started again", code, output.name)
             await asyncio.sleep(5.0)
 
 
 @contextlib.asynccontextmanager
-async def child(*command: str, output: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A child process; ended, first kindly, when the block is left."""
+async def child(
+    *command: str, output: int, environment: Mapping[str, str]
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A child process; ended, first kindly, when the block is left, and by the kernel when we are killed."""
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, process_group=0, env=os.environ
+        *bound(*command),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        process_group=0,
+        env=environment,
     )
     try:
         yield process

@@ -50,7 +50,7 @@ class Simulation(_Section):
 
     enabled: bool = True
     site: str = "demo"
-    days: int = Field(default=35, ge=1, le=400, description="history made at the first start")
+    days: int = Field(default=63, ge=1, le=400, description="history made at the first start")
     interval: float = Field(default=5, ge=0.2, description="seconds between live readings")
     seed: int = 7
 

@@ -12,6 +12,7 @@ from api.app import create_app
 from api.context import Context
 from api.live import Hub
 from dayuan.parts import Parts
+from dayuan.settings import Web
 from schema.errors import Stop
 from schema.instant import now
 
@@ -68,14 +69,18 @@ def check_port(host: str, port: int) -> None:
             raise Stop(f"port {port} of {host}: {error.strerror}; set DAYUAN_WEB__PORT to a free one") from error
 
 
+def address(web: Web) -> str:
+    """Where this machine reaches the web service."""
+    host = "127.0.0.1" if web.host == "0.0.0.0" else web.host  # noqa: S104 - compared, not bound
+    return f"http://{host}:{web.port}"
+
+
 def greet(console: Console, parts: Parts, password: str | None) -> None:
     """Say where to look and how to sign in."""
-    web = parts.settings.web
-    host = "127.0.0.1" if web.host == "0.0.0.0" else web.host  # noqa: S104 - compared, not bound
-    address = f"http://{host}:{web.port}"
+    where = address(parts.settings.web)
     console.rule("[bold]Dayuan 大院")
-    console.print(f"  pages 页面      [bold]{address}[/bold]")
-    console.print(f"  API            {address}/docs")
+    console.print(f"  pages 页面      [bold]{where}[/bold]")
+    console.print(f"  API            {where}/docs")
     if password is not None:
         console.print(
             f"  sign in 登录    [bold]admin[/bold] / [bold]{password}[/bold]   (once: you choose your own next)"

@@ -104,6 +104,10 @@ class Gate:
             number = self._record(credential, direction, now, ruling, passed=passed)
         return Verdict(number, ruling.granted, ruling.reason, ruling.by, passed)
 
+    def inside(self, raw: str) -> bool:
+        """Whether the holder of what the reader read went in here and, as far as this gate saw, not out again."""
+        return self._book.presence(keyed_hash(self._pepper, raw)).inside is True
+
     async def read(self, now: int) -> Sequence[Reading]:
         """The counters."""
         counts = self._book.counts

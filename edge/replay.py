@@ -214,9 +214,7 @@ def _counted_point(kind: DeviceKind, mode: Mode, unit: str) -> tuple[Point, str]
     else:
         points.sort(key=lambda point: point.name not in (kind.consumption, kind.demand))
     if not points:
-        raise Stop(
-            f"{kind.name} has no {mode}{f' in {unit}' if unit else ''}; try the other --as, or another --kind"
-        )
+        raise Stop(f"{kind.name} has no {mode}{f' in {unit}' if unit else ''}; try the other --as, or another --kind")
     return points[0], unit or points[0].unit
 
 

@@ -221,7 +221,7 @@ class Pipeline:
                     session.add(new_site(device.site, self._timezone))
                     session.flush()
                 known = session.get(Device, (device.site, device.id))
-                if known is not None and known.state == "online":
+                if known is not None and _goes_on(known, device):
                     device.state_since = known.state_since
                 session.merge(device)
             for topic in turn.deaths:
@@ -240,6 +240,11 @@ class Pipeline:
 
 def _parked(topic: Topic, reason: str, detail: str, payload: bytes) -> Parked:
     return Parked(topic.path(), topic.site, topic.device, reason, detail, payload)
+
+
+def _goes_on(known: Device, born: Device) -> bool:
+    """Whether a birth says nothing new of how the device speaks: a retained one is told again at every start."""
+    return (known.state, known.interval, known.replay) == ("online", born.interval, born.replay)
 
 
 def _touched(batch: Batch) -> list[tuple[SeriesKey, int, int]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from analytics.calendar import HOURS, WEEKEND
 from analytics.detect.core import Column, Columns, Context, Layout, Rule, Wave, in_words, is_interval, point_of, tell
+from devices import kinds
 from schema.finding import Finding, Severity
 from schema.instant import DAY, HOUR, MINUTE
 from schema.series import SeriesKey
@@ -81,9 +82,15 @@ class Seasonal:
     }
 
     def selects(self, key: SeriesKey) -> bool:
-        """Consumption, and the gauges of meters: weather is nobody's fault, and cabinets have limits of their own."""
-        point = point_of(key.kind, key.point)
-        return is_interval(key) or (point is not None and point.kind == "gauge" and point.quantity in _METERED)
+        """Consumption; where a meter has no register, what it measures of power, current or flow.
+
+        All of one meter tell of one cause, and weather is nobody's fault; cabinets have limits of their own.
+        """
+        kind, point = kinds().get(key.kind), point_of(key.kind, key.point)
+        if is_interval(key):
+            return True
+        measured = point is not None and point.kind == "gauge" and point.quantity in _METERED
+        return measured and kind is not None and kind.consumption is None
 
     def step(self, columns: Columns, wave: Wave, context: Context) -> list[Finding]:
         """Score against the profile, then learn what was not flagged."""

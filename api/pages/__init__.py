@@ -9,7 +9,7 @@ from nicegui import core, ui
 
 from api.context import Context
 from api.pages import alarm, alarms, compound, dead_letters, device, devices, preference, sign_in
-from api.pages.entrance import page
+from api.pages.entrance import door, missing, page
 from api.pages.watch import Watch
 
 _STATIC = Path(__file__).parent / "static"
@@ -33,6 +33,7 @@ def mount(app: FastAPI, context: Context) -> None:
     page(context, "/dead-letters", dead_letters.show, role="operator")
     ui.run_with(
         app,
+        root=door(context, missing),
         title="Dayuan",
         favicon=_STATIC / "favicon.svg",
         dark=None,

@@ -1,21 +1,48 @@
 """Open alarms as the live page lists them: what, where, since when, why, and a button to say it was seen."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from analytics.board import AlarmLine, Alarms
+from analytics.alarms import RANK
+from analytics.board import Alarms
 from api.pages import text, tone
 from api.pages.alarm_action import acknowledge
 from api.pages.element import box, say
 from api.pages.icon import icon
-from api.pages.number import when
+from api.pages.number import moment
 from api.pages.visit import Visit
 from schema.text import Text
+from store.registry.alarms import Alarm
 
 WAITING = ("unacknowledged", "returned")
+SHOWN = 5
+_ORDER = ("unacknowledged", "acknowledged", "returned")
 
 
-def draw_open(visit: Visit, alarms: Alarms, reasons: Mapping[int, Text], today: str) -> None:
-    """The newest open alarms, or that there is none."""
+class Line(NamedTuple):
+    """One open alarm, as a value that can be compared with what is shown."""
+
+    id: int
+    phase: str
+    priority: str
+    device: str
+    begin: int
+    title: Text
+    reason: Text
+
+
+def foremost(alarms: Iterable[Alarm], now: int) -> list[Line]:
+    """Those that most want somebody: not yet seen before seen before past, then the gravest, then the newest."""
+    open_ = [alarm for alarm in alarms if not alarm.shelved(now)]
+    open_.sort(key=lambda alarm: (_ORDER.index(alarm.phase), -RANK[alarm.priority], -alarm.begin))
+    return [
+        Line(alarm.id, alarm.phase, alarm.priority, alarm.device, alarm.begin, alarm.title, alarm.reason)
+        for alarm in open_[:SHOWN]
+    ]
+
+
+def draw_open(visit: Visit, alarms: Alarms, lines: list[Line]) -> None:
+    """How many are open, and the foremost; or that there is none."""
     with box("div", "panel-head"):
         with box("h2", "panel-title"):
             icon("alarms")
@@ -27,29 +54,28 @@ def draw_open(visit: Visit, alarms: Alarms, reasons: Mapping[int, Text], today: 
                         icon(look.sign)
                         say("span", f"{visit.say(look.words)} {alarms.open[priority]}")
         say("a", visit.say(text.ALL_ALARMS), "more", href=visit.link("/alarms"))
-    if not alarms.newest:
+    if not lines:
         with box("div", "quiet-state"):
             icon("good")
             with box("p"):
                 say("span", visit.say(text.NO_ALARMS))
                 say("small", visit.say(text.NO_ALARMS_HINT))
     with box("ul"):
-        for line in alarms.newest:
-            _line(visit, line, reasons.get(line.id), today)
+        for line in lines:
+            _line(visit, line)
 
 
-def _line(visit: Visit, line: AlarmLine, reason: Text | None, today: str) -> None:
+def _line(visit: Visit, line: Line) -> None:
     with box("li", "alarm"):
         tone.chip(visit, tone.PRIORITY[line.priority])
         with box("div", "body"):
             with box("p", "what"):
-                say("a", visit.say(line.text), href=f"/alarms/{line.id}")
-            if reason:
-                say("p", visit.say(reason), "why-line")
-            say("p", f"{line.device} · {visit.say(text.SINCE_WHEN, when=when(line.since, today))}", "meta")
+                say("a", visit.say(line.title), href=f"/alarms/{line.id}")
+            say("p", visit.say(line.reason), "why-line")
+            say("p", f"{line.device} · {visit.say(text.SINCE_WHEN, when=moment(line.begin, visit.zone))}", "meta")
         with box("div", "act"):
-            if line.state not in WAITING:
-                say("span", visit.say(tone.PHASE[line.state]), "hint")
+            if line.phase not in WAITING:
+                say("span", visit.say(tone.PHASE[line.phase]), "hint")
             elif visit.may("operator"):
                 button = say("button", visit.say(text.ACKNOWLEDGE), "button", type="button")
                 button.on("click", lambda: acknowledge(visit, line.id))

@@ -5,6 +5,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from analytics.board import Alarms, Canteen, CarrierBooks, ContractSavings, Devices, PowerNow, PowerToday, TargetTrack
 from analytics.occupancy import Heads
 from api.pages import alarm_list, canteen, figure_card, health, people, power, savings, target_list, text
+from api.pages.alarm_list import Line
 from api.pages.element import box, say
 from api.pages.icon import icon
 from api.pages.number import moment, second
@@ -48,7 +49,7 @@ class Board:
         self._now.show((seen.power, seen.power_today, seen.now[:16], sight.history))
         self._curve.show(seen.power_today)
         self._carriers.show(seen.carriers)
-        self._alarms.show((seen.alarms, sight.reasons, seen.now[:10]))
+        self._alarms.show((seen.alarms, sight.alarms))
         kinds = {device.kind for device in sight.devices}
         if "gate" in kinds:
             self._people.show(seen.heads)
@@ -80,7 +81,7 @@ class Board:
         for books in part:
             figure_card.draw(self._visit, books)
 
-    def _draw_alarms(self, part: tuple[Alarms, dict[int, Text], str]) -> None:
+    def _draw_alarms(self, part: tuple[Alarms, list[Line]]) -> None:
         alarm_list.draw_open(self._visit, *part)
 
     def _draw_people(self, part: Heads) -> None:

@@ -272,3 +272,5 @@ REASONS = {
     "wrong_topic": Text("主题与内容不符", "Topic and content differ"),
     "wrong_unit": Text("单位不符", "Wrong unit"),
 }
+NO_SUCH_PAGE = Text("没有这个页面", "There is no such page")
+TO_LIVE = Text("回到实况", "Back to the live page")

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from analytics.board import Overview
 from analytics.overview import overview
 from api.context import Context
+from api.pages.alarm_list import Line, foremost
 from api.places import last_seen, series_of
 from schema.instant import SECOND
-from schema.text import Text
 from store.registry.alarms import open_alarms
 from store.registry.places import Device, devices
 
@@ -19,14 +19,14 @@ FRESH_FOR = 2 * SECOND
 class Sight:
     """What the live page shows: `history` when every device is replayed, and `at` is then its last reading.
 
-    `reasons` are those of the open alarms, by id.
+    `alarms` are those that most want somebody.
     """
 
     overview: Overview
     devices: list[Device]
     at: int
     history: bool
-    reasons: dict[int, Text]
+    alarms: list[Line]
 
 
 @dataclass
@@ -53,9 +53,9 @@ def look(context: Context, site: str, now: int) -> Sight:
     """The overview of a site at `now`, or at the last reading of one that is replayed history."""
     with context.registry.reading() as session:
         known = devices(session, site)
-        reasons = {alarm.id: alarm.reason for alarm in open_alarms(session, site)}
+        waiting = open_alarms(session, site)
     history = bool(known) and all(device.replay for device in known)
     at = now
     if history:
         at = max(last_seen(context.store.latest(series_of(known))).values(), default=now)
-    return Sight(overview(context.store, context.registry, site, at), known, at, history, reasons)
+    return Sight(overview(context.store, context.registry, site, at), known, at, history, foremost(waiting, at))

@@ -1,6 +1,6 @@
 """The compound: what every device shows at an instant, and what happened between two.
 
-All of it is a pure function of seed, origin, faults and time, so a restart goes on where it stopped.
+All of it is a pure function of seed, origin, faults, retrofits and time, so a restart goes on where it stopped.
 """
 
 import math
@@ -11,7 +11,7 @@ from random import Random
 from edge.simulation.calendar import CHINA, Calendar
 from edge.simulation.chance import chance
 from edge.simulation.devices import CABINETS, SUB_METERS
-from edge.simulation.faults import Fault
+from edge.simulation.faults import Fault, Retrofit
 from edge.simulation.happenings import events
 from edge.simulation.history import History
 from edge.simulation.loads import GAS_KWH_PER_M3
@@ -24,11 +24,17 @@ class Compound:
     """A government compound of 600 staff, from local midnight of `origin` on."""
 
     def __init__(
-        self, seed: int, origin: date, zone: tzinfo, faults: Sequence[Fault] = (), calendar: Calendar = CHINA
+        self,
+        seed: int,
+        origin: date,
+        zone: tzinfo,
+        faults: Sequence[Fault] = (),
+        retrofits: Sequence[Retrofit] = (),
+        calendar: Calendar = CHINA,
     ) -> None:
         self._seed = seed
         self._faults = tuple(faults)
-        self._history = History(seed, origin, zone, self._faults, calendar)
+        self._history = History(seed, origin, zone, self._faults, tuple(retrofits), calendar)
 
     def inside(self, building: str, time: int) -> int:
         """How many people are in an office building."""

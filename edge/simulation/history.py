@@ -1,5 +1,6 @@
 """The compound's days, drawn one by one: who was there, what flowed, and where every register stands."""
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from random import Random
@@ -9,7 +10,7 @@ from edge.simulation.calendar import Calendar
 from edge.simulation.chance import chance
 from edge.simulation.curve import KNOT, Curve
 from edge.simulation.devices import SUB_METERS
-from edge.simulation.faults import Fault, added
+from edge.simulation.faults import Fault, Retrofit, added
 from edge.simulation.happenings import Counters
 from edge.simulation.loads import Moment, electricity, gas, water
 from edge.simulation.people import OFFICES, People, Presence
@@ -41,11 +42,20 @@ class Opening(NamedTuple):
 class History:
     """Every day from `origin` on, at whose first instant all registers stood at zero."""
 
-    def __init__(self, seed: int, origin: date, zone: tzinfo, faults: Sequence[Fault], calendar: Calendar) -> None:
+    def __init__(
+        self,
+        seed: int,
+        origin: date,
+        zone: tzinfo,
+        faults: Sequence[Fault],
+        retrofits: Sequence[Retrofit],
+        calendar: Calendar,
+    ) -> None:
         self.origin = origin
         self.zone = zone
         self._seed = seed
         self._faults = faults
+        self._retrofits = retrofits
         self._calendar = calendar
         self._weather = Weather(seed)
         self._people = People(seed, calendar, zone)
@@ -115,6 +125,7 @@ class History:
         )
         flows = electricity(now, rng) | water(now, rng) | {"kitchen-gas": gas(now, rng)}
         for name in SUB_METERS:
+            flows[name] *= math.prod(retrofit.left(name, time) for retrofit in self._retrofits)
             flows[name] += added(self._faults, "left_on", name, time)
         flows["canteen-water"] += added(self._faults, "leak", "canteen-water", time)
         flows["rest-water"] += added(self._faults, "leak", "main-water", time)

@@ -11,7 +11,7 @@ from edge.agent import Agent
 from edge.settings import Device
 from edge.simulation.compound import Compound
 from edge.simulation.devices import compound_devices
-from edge.simulation.faults import Fault, demo_faults
+from edge.simulation.faults import Fault, Retrofit, demo_faults, demo_reporting, demo_retrofit
 from schema.errors import Stop
 from schema.instant import MINUTE, SECOND, Clock, to_datetime, to_micros
 
@@ -45,10 +45,11 @@ def recall(path: Path, seed: int, zone: tzinfo, now: int, backfill_days: int) ->
     return memory
 
 
-def demo_compound(memory: Memory, zone: tzinfo) -> tuple[Compound, tuple[Fault, ...]]:
-    """The compound a memory speaks of, with the demo's faults."""
+def demo_compound(memory: Memory, zone: tzinfo) -> tuple[Compound, tuple[Fault | Retrofit, ...]]:
+    """The compound a memory speaks of, and what is built into it: the demo's faults and its retrofit."""
     faults = demo_faults(_midnight(memory.today, zone))
-    return Compound(memory.seed, memory.origin, zone, faults), faults
+    retrofit = demo_retrofit(_midnight(demo_reporting(memory.origin, memory.today), zone))
+    return Compound(memory.seed, memory.origin, zone, faults, (retrofit,)), (*faults, retrofit)
 
 
 class Simulation:

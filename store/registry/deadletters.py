@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import LargeBinary, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from store.registry.base import Base
+from store.registry.base import Base, insert_into
 
 KEPT_BYTES = 65_536
 KEPT_LETTERS = 100_000
@@ -65,13 +65,12 @@ def park(session: Session, letters: Iterable[Parked], now: int) -> None:
                 size=len(letter.payload),
             )
         )
-    for reason, count in counts.items():
-        row = session.get(DeadLetterCount, reason)
-        if row is None:
-            session.add(DeadLetterCount(reason=reason, count=count))
-        else:
-            row.count += count
     session.flush()
+    # Sorted, so that two ingest processes lock the rows in one order.
+    for reason, count in sorted(counts.items()):
+        first = insert_into(session, DeadLetterCount).values(reason=reason, count=count)
+        added = {"count": DeadLetterCount.count + first.excluded.count}
+        session.execute(first.on_conflict_do_update(index_elements=["reason"], set_=added))
     newest = session.scalar(select(func.max(DeadLetter.id))) or 0
     session.execute(delete(DeadLetter).where(DeadLetter.id <= newest - KEPT_LETTERS))
 

@@ -5,11 +5,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Index, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from schema.event import Event
-from store.registry.base import Base
+from store.registry.base import Base, insert_into
 
 
 class EventRow(Base):
@@ -54,8 +53,7 @@ def record(session: Session, events: Iterable[StoredEvent], now: int) -> None:
             }
         )
     if rows:
-        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-        session.execute(insert(EventRow).on_conflict_do_nothing(), rows)
+        session.execute(insert_into(session, EventRow).on_conflict_do_nothing(), rows)
 
 
 def between(session: Session, site: str, type_: str, start: int, end: int) -> list[StoredEvent]:

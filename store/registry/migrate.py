@@ -8,26 +8,45 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
+from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
 import store.registry
-from schema.errors import Stop
+from schema.errors import RetryLater, Stop
 from store.registry.base import Base, Registry
+
+_LOCK = 0x64617975616E  # "dayuan"
+_FORMAT = {
+    "hooks": "ruff",
+    "ruff.type": "module",
+    "ruff.module": "ruff",
+    "ruff.options": "format --quiet REVISION_SCRIPT_FILENAME",
+}
 
 
 def configuration() -> Config:
     """Alembic's configuration; there is no alembic.ini, the connection is handed over by the caller."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    # A migration written by `write_revision` has the style of the house.
+    for option, value in _FORMAT.items():
+        config.set_section_option("post_write_hooks", option, value)
     return config
 
 
 def upgrade(registry: Registry) -> None:
-    """Create or upgrade every table."""
-    with registry.engine.connect() as connection:
-        config = configuration()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
+    """Create or upgrade every table, one process at a time; RetryLater when the database is away."""
+    try:
+        with registry.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                # SQLite lets one writer in by itself; here services that start together would make the same tables.
+                connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+            config = configuration()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+    except OperationalError as error:
+        raise RetryLater(f"registry database: {error.orig}") from error
 
 
 def pending(registry: Registry) -> int:

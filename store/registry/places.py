@@ -25,6 +25,7 @@ class Device(Base):
     """A device of a site; `parent` is the meter it is a sub-meter of, `interval` its expected seconds between readings.
 
     `replay` marks one whose readings are history sent again: old time stamps are right, and silence is no fault.
+    `state_since` is when it came or went, or began to speak at another interval.
     """
 
     __tablename__ = "device"

@@ -5,7 +5,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from schema.stream import Acknowledged, Position
-from store.registry.base import Base
+from store.registry.base import Base, insert_into
 
 
 class StreamProgress(Base):
@@ -42,13 +42,15 @@ def advance(session: Session, site: str, positions: list[Position], now: int) ->
     for position in positions:
         streams.setdefault((position.agent, position.epoch), []).append(position)
     answers = []
-    for (agent, epoch), received in streams.items():
-        row = session.scalar(
-            select(StreamProgress).where(StreamProgress.agent == agent, StreamProgress.epoch == epoch).with_for_update()
+    # Sorted, so that two ingest processes lock the rows in one order.
+    for (agent, epoch), received in sorted(streams.items()):
+        new = insert_into(session, StreamProgress).values(
+            agent=agent, epoch=epoch, site=site, seq=0, above="[]", lost=0, seen=now
         )
-        if row is None:
-            row = StreamProgress(agent=agent, epoch=epoch, site=site, seq=0, above="[]", lost=0, seen=now)
-            session.add(row)
+        session.execute(new.on_conflict_do_nothing())
+        row = session.scalars(
+            select(StreamProgress).where(StreamProgress.agent == agent, StreamProgress.epoch == epoch).with_for_update()
+        ).one()
         merge(row, {position.seq for position in received}, max(position.floor for position in received))
         row.seen = now
         answers.append((agent, acknowledged(row)))

@@ -79,7 +79,7 @@ def done(session: Session) -> None:
 
 def give_back(session: Session) -> None:
     """What was taken by somebody who did not come to the end of it is to be taken again."""
-    for row in session.scalars(select(Unsettled).where(Unsettled.taken_low.is_not(None))):
+    for row in session.scalars(select(Unsettled).where(Unsettled.taken_low.is_not(None)).with_for_update()):
         if row.taken_low is None or row.taken_high is None:
             continue
         row.low = row.taken_low if row.low is None else min(row.low, row.taken_low)

@@ -13,7 +13,6 @@ import numpy as np
 import uvicorn
 from fastapi import FastAPI
 
-from api.app import create_app
 from api.auth import digest
 from api.context import Context
 from api.live import Hub
@@ -129,28 +128,39 @@ def fill(context: Context) -> None:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Stage]:
-    """A stage over stores in `folder`."""
+def stores(folder: Path, clock: list[int]) -> Iterator[Context]:
+    """A context over empty stores in `folder`."""
     registry = Registry(f"sqlite:///{folder}/registry.db")
     tables().metadata.create_all(registry.engine)
     store = DuckStore(folder / "series.duckdb")
-    clock = [NOW]
-    context = Context(store, registry, Hub(flush=0.05), lambda: clock[0], "a secret for the tests only", PEPPER)
+    hub = Hub(flush=0.05)
     try:
-        fill(context)
-        app = create_app(context)
-        with served(app, context.hub) as base:
-            stage = Stage(context, app, base, clock)
-            yield stage
-            for client in stage.clients:
-                client.close()
+        yield Context(store, registry, hub, lambda: clock[0], "a secret for the tests only", PEPPER)
     finally:
+        hub.close()
         store.close()
         registry.close()
 
 
 @contextmanager
-def served(app: FastAPI, hub: Hub) -> Iterator[str]:
+def opened(folder: Path, app: FastAPI, base: str) -> Iterator[Stage]:
+    """A stage over stores in `folder`, shown by the application that is served at `base` while the block lasts."""
+    clock = [NOW]
+    before = app.state.context
+    with stores(folder, clock) as context:
+        fill(context)
+        stage = Stage(context, app, base, clock)
+        app.state.context = context
+        try:
+            yield stage
+        finally:
+            app.state.context = before
+            for client in stage.clients:
+                client.close()
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
     """The address of a real uvicorn, on a free port, that serves an application while the block lasts."""
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -160,7 +170,6 @@ def served(app: FastAPI, hub: Hub) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            hub.close()
             server.should_exit = True
             thread.join(10)
             assert not thread.is_alive()

@@ -1,6 +1,7 @@
 """The pages as a person meets them: a real Chromium against the running application."""
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -88,10 +89,23 @@ def test_power_follows_readings_without_a_reload(chromium: Browser, served: Serv
         assert page.evaluate("window.sameDocument") is True
 
 
+def test_a_closed_page_is_no_longer_followed(chromium: Browser, served: Served) -> None:
+    hub = served.compound.context.hub
+    with visiting(chromium, served) as visitor:
+        visitor.page.goto("/")
+        expect(visitor.page.locator(".hero-number")).to_be_visible()
+        assert hub.clients >= 1
+    deadline = time.monotonic() + 15
+    while hub.clients and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert hub.clients == 0
+
+
 def test_a_click_acknowledges_an_alarm(chromium: Browser, served: Served) -> None:
     """The registry knows who it was, and the page says so without a reload."""
     with visiting(chromium, served) as visitor:
         visitor.page.goto("/")
+        expect(visitor.page.locator(".alarm .what")).to_contain_text(["冷藏柜 2", "信息机房", "南门"])
         line = visitor.page.locator(".alarm", has_text="南门")
         line.get_by_role("button", name="确认").click()
         expect(line).to_contain_text("已确认")
@@ -184,6 +198,23 @@ def test_a_viewer_sees_no_buttons_and_no_dead_letters(chromium: Browser, served:
         expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
         page.goto("/dead-letters")
         expect(page.locator(".page")).to_contain_text("needs the operator role")
+
+
+def test_a_path_without_a_page_says_so_in_words(chromium: Browser, served: Served) -> None:
+    with visiting(chromium, served) as visitor:
+        answer = visitor.page.request.get("/nowhere")
+        assert (answer.status, "没有这个页面" in answer.text()) == (404, True)
+
+
+def test_only_this_servers_addresses_are_gone_back_to(chromium: Browser, served: Served) -> None:
+    with visiting(chromium, served) as visitor:
+        for back, place in (
+            ("/devices?site=court", "/devices?site=court"),
+            ("//elsewhere.example", "/"),
+            ("\\\\x", "/"),
+        ):
+            answer = visitor.page.request.get("/language/en", params={"back": back}, max_redirects=0)
+            assert answer.headers["location"] == place
 
 
 def test_stale_power_is_a_dash_with_the_reason(chromium: Browser, served: Served) -> None:

@@ -4,10 +4,14 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from store.registry.base import Registry
+from store.registry.migrate import upgrade
 from store.series import open_store
 from store.series.port import SeriesStore
+from tests.postgres import postgres
 from tests.servers import Server, influxdb
 
 Opener = Callable[[], SeriesStore]
@@ -51,3 +55,31 @@ def opener(fresh_url: Callable[[], str]) -> Iterator[Opener]:
 def store(opener: Opener) -> SeriesStore:
     """An empty store."""
     return opener()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A real PostgreSQL."""
+    with postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def registry_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty registry database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/registry.db"
+    server: str = request.getfixturevalue("postgres_url")
+    name = f"registry_{next(_numbers)}"
+    with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return f"{server.rpartition('/')[0]}/{name}"
+
+
+@pytest.fixture
+def registry(registry_url: str) -> Iterator[Registry]:
+    """A registry with all its tables, empty."""
+    registry = Registry(registry_url)
+    upgrade(registry)
+    yield registry
+    registry.close()
