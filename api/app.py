@@ -6,10 +6,12 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from starlette.middleware.sessions import SessionMiddleware
+from starlette.staticfiles import StaticFiles
 
 from api import pages, problems
 from api.auth import Viewer
 from api.context import Context
+from api.headers import SafeHeaders
 from api.limits import BodyLimit
 from api.problems import not_found
 from api.routes import (
@@ -49,6 +51,7 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     problems.install(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(SafeHeaders)
     app.add_middleware(
         SessionMiddleware,
         secret_key=context.secret,
@@ -73,6 +76,8 @@ def create_app(context: Context) -> FastAPI:
     ):
         app.include_router(concept.router, prefix=PREFIX)
     app.include_router(health.router)
+    # The page of the API's description loads from a CDN unless told otherwise: a compound's network may have none.
+    app.mount("/docs/static", StaticFiles(packages=[("fastapi_offline", "static")]))
     app.include_router(_documentation(), include_in_schema=False)
     pages.mount(app, context)
     return app
@@ -89,7 +94,13 @@ def _documentation() -> APIRouter:
 
     @router.get("/docs", response_class=HTMLResponse)
     def docs(_: Viewer) -> HTMLResponse:
-        return get_swagger_ui_html(openapi_url="/openapi.json", title="Dayuan API")
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="Dayuan API",
+            swagger_js_url="/docs/static/swagger-ui-bundle.js",
+            swagger_css_url="/docs/static/swagger-ui.css",
+            swagger_favicon_url="/docs/static/favicon.png",
+        )
 
     # The pages answer every path that is left, with HTML: a mistyped API path shall get a problem document.
     @router.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])

@@ -202,27 +202,28 @@ def simulate(
 def edge(config: Annotated[Path, typer.Option(help="The agent's configuration, TOML.")] = Path("agent.toml")) -> None:
     """Run an edge agent: its devices, and its gates, which ask the platform and decide by themselves without it.
 
-        id = "yard-box"
-        site = "demo"
-        broker = "mqtt://127.0.0.1:11883"
-        outbox = "outbox.db"
-
-        [[devices]]
-        id = "hall-elec"
-        kind = "electricity_meter"
-        building = "hall"
-        title = ["礼堂电表", "Hall"]
-
-        [[gates]]
-        device = { id = "gate-west", kind = "gate", building = "grounds", title = ["西门", "West gate"] }
-        zone = { id = "grounds", anti_passback = "soft" }
-        api = "http://127.0.0.1:8000"
-        token = "dayuan_..."
-        pepper = "the platform's credential pepper, base64"
-        path = "gate-west.db"
+    ```toml
+    id = "yard-box"
+    site = "demo"
+    broker = "mqtt://127.0.0.1:11883"
+    outbox = "outbox.db"
+    [[devices]]
+    id = "hall-elec"
+    kind = "electricity_meter"
+    building = "hall"
+    title = ["礼堂电表", "Hall"]
+    [[gates]]
+    device = { id = "gate-west", kind = "gate", building = "grounds", title = ["西门", "West gate"] }
+    zone = { id = "grounds", anti_passback = "soft" }
+    api = "http://127.0.0.1:8000"
+    token = "dayuan_..."
+    pepper = "the platform's credential pepper, base64"
+    path = "gate-west.db"
+    ```
 
     Drivers for field buses are to come. Until then what meters and readers say are lines on standard input, from a
-    terminal or a program of yours: `hall-elec energy 1204.5` is a reading of now, `gate-west in 04A25F` a card held to the reader.
+    terminal or a program of yours: `hall-elec energy 1204.5` is a reading of now, `gate-west in 04A25F` a card held
+    to the reader.
 
     What was recorded is on disk and sent until the platform has it; the file holds secrets: keep it to yourself.
     """

@@ -79,9 +79,9 @@ def _targets(site: str, today: date) -> list[Target]:
         )
 
     return [
-        target("月度用电总量", "Electricity in total", "electricity", "total", 96_000),
-        target("单位面积电耗", "Electricity per m2", "electricity", "area", 4.6),
-        target("月度用水总量", "Water in total", "water", "total", 1_500),
+        target("月度用电总量", "Electricity in total", "electricity", "total", 68_000),
+        target("单位面积电耗", "Electricity per m2", "electricity", "area", 3.3),
+        target("月度用水总量", "Water in total", "water", "total", 1_200),
     ]
 
 

@@ -105,11 +105,16 @@ class _Columns(NamedTuple):
 
 
 def _with_gaps(found: Samples, interval: float) -> _Columns:
-    """The rows with an empty one where readings are missing, so that no line is drawn across a gap."""
+    """The rows with an empty one where readings are missing, so that no line is drawn across a gap.
+
+    Missing means well beyond the usual step, and beyond the steps before and after: a device may have changed its pace.
+    """
     step = max(found.every or 0, int(interval * SECOND))
+    steps = [step, *np.diff(found.time).tolist(), step]
     columns = _Columns([], [], [], [])
-    for at, mean, low, high in zip(found.time, found.mean, found.low, found.high, strict=True):
-        if columns.time and at - columns.time[-1] > 2.5 * step:
-            columns.add(columns.time[-1] + step, None, None, None)
+    for row, (at, mean, low, high) in enumerate(zip(found.time, found.mean, found.low, found.high, strict=True)):
+        usual = max(step, steps[row - 1], steps[row + 1]) if row else step
+        if row and steps[row] > 2.5 * usual:
+            columns.add(found.time[row - 1] + step, None, None, None)
         columns.add(at, mean, low, high)
     return columns

@@ -88,15 +88,15 @@ def demo_faults(today: int) -> tuple[Fault, ...]:
 
 def label(built_in: Fault | Retrofit, zone: tzinfo) -> bytes:
     """One JSON line that says what it is, where, how large, and since when; a retrofit has no end."""
+    said: dict[str, object] = {"device": built_in.device, "begin": _local(built_in.begin, zone)}
     match built_in:
         case Fault():
             unit, title = _MEANINGS[built_in.kind]
-            what = {"kind": built_in.kind, "end": _local(built_in.end, zone), "size": built_in.size, "unit": unit}
+            said |= {"kind": built_in.kind, "end": _local(built_in.end, zone), "size": built_in.size, "unit": unit}
         case Retrofit():
             title = Text("节能改造", "Retrofit")
-            what = {"kind": "retrofit", "end": None, "size": built_in.share, "unit": "1"}
-    where = {"device": built_in.device, "begin": _local(built_in.begin, zone)}
-    return msgspec.json.encode(where | what | {"title": {"zh": title.zh, "en": title.en}})
+            said |= {"kind": "retrofit", "end": None, "size": built_in.share, "unit": "1"}
+    return msgspec.json.encode(said | {"title": {"zh": title.zh, "en": title.en}})
 
 
 def _local(time: int, zone: tzinfo) -> datetime:

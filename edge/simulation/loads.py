@@ -67,9 +67,9 @@ def _office(office: _Office, heads: int, now: Moment) -> float:
     use = min(1.0, heads / office.seats)
     gloom = 1.0 if now.air.irradiance < 80 else 0.6
     light = office.light * gloom * min(1.0, 1.8 * use)
-    outside = now.air.temperature
-    need = min(1.0, max(0.0, outside - 22) / 11) if outside > 22 else 0.45 * min(1.0, max(0.0, 16 - outside) / 20)
-    return office.always + office.head * heads + light + office.air * (0.25 + 2.2 * need) * min(1.0, 1.6 * use)
+    # Cooled to 26 degrees, as public buildings are; heat is the district's, and no matter of the electricity meter.
+    cooling = min(1.0, max(0.0, now.air.temperature - 26) / 9)
+    return office.always + office.head * heads + light + office.air * (0.5 + 1.7 * cooling) * min(1.0, 1.6 * use)
 
 
 def _heating_pumps(now: Moment) -> float:

@@ -30,7 +30,7 @@ class Showing(NamedTuple):
 
 
 class Visitors:
-    """Who comes to the gate: in working hours one in five minutes, at night hardly anybody."""
+    """Who comes to the gate: in working hours one in four minutes, at night hardly anybody."""
 
     def __init__(self, seed: int, zone: tzinfo, calendar: Calendar = CHINA) -> None:
         self._seed = seed
@@ -54,8 +54,8 @@ class Visitors:
     def _rate(self, local: datetime) -> float:
         """How likely somebody comes in a minute."""
         if 8 <= local.hour < 18:
-            return 0.2 if self._calendar.is_workday(local.date()) else 0.03
-        return 0.02 if 6 <= local.hour < 22 else 0.002
+            return 0.25 if self._calendar.is_workday(local.date()) else 0.1
+        return 0.03 if 6 <= local.hour < 22 else 0.003
 
 
 async def visit(

@@ -60,13 +60,12 @@ class InfluxStore:
         found: dict[SeriesKey, tuple[int, float, int]] = {}
         # A search through all shards took 1.4 s for 1000 series over a year, a bounded one 0.04 s.
         seen = {key: self._seen[key] for key in keys if key in self._seen}
+        self._recent(keys, f"{max(seen.values()) - HOUR}u" if seen else f"now() - {HOUR}u", found)
         if seen:
-            self._edge(keys, [f"time >= {max(seen.values()) - HOUR}u"], "DESC", found)
             quiet = [key for key in seen if key not in found]
             self._edge(quiet, [f"time >= {min((seen[key] for key in quiet), default=0)}u"], "DESC", found)
         else:
-            for recent in (HOUR, 30 * DAY):
-                self._edge(keys, [f"time >= now() - {recent}u"], "DESC", found)
+            self._edge(keys, [f"time >= now() - {30 * DAY}u"], "DESC", found)
         self._edge(keys, [], "DESC", found)
         self._seen |= {key: row[0] for key, row in found.items()}
         return _batch(keys, [_one(code, found[key]) for code, key in enumerate(keys) if key in found])
@@ -133,6 +132,22 @@ class InfluxStore:
             return self._http.query(*statements) if statements else []
         answers = list(self._pool.map(lambda lot: self._http.query(*lot), lots))
         return [answers[place % len(lots)][place // len(lots)] for place in range(len(statements))]
+
+    def _recent(self, keys: Sequence[SeriesKey], since: str, found: dict[SeriesKey, tuple[int, float, int]]) -> None:
+        """Add to `found` the newest reading since an instant of each series, unless busier ones crowd it out."""
+        # A table a series took the server 45 ms for 1000 series, one table of their newest readings 25 ms.
+        groups = list(_groups(keys))
+        asked = [
+            ql.newest(_value(point), kind, (f"time >= {since}", ql.devices(group)), 2 * len(group))
+            for kind, point, group in groups
+        ]
+        for (kind, point, group), result in zip(groups, self._ask(asked), strict=True):
+            wanted = set(group)
+            for time, value, quality, *tags in chain.from_iterable(table.values for table in result.series):
+                site, building, device = (str(tag) for tag in tags)
+                key = SeriesKey(site, building, kind, device, point)
+                if key in wanted and key not in found and value is not None:
+                    found[key] = (time, value, int(quality or 0))
 
     def _edge(
         self,

@@ -63,6 +63,12 @@ def select(what: str, kind: str, conditions: Iterable[str], tail: str = "") -> s
     return f"SELECT {what} FROM {name(kind)}{filtered} GROUP BY {tail or TAGS}"  # noqa: S608
 
 
+def newest(what: str, kind: str, conditions: Iterable[str], limit: int) -> str:
+    """A statement for one table of all devices together, time descending; its last three columns are TAGS."""
+    where = " AND ".join(conditions)
+    return f"SELECT {what}, {TAGS} FROM {name(kind)} WHERE {where} ORDER BY time DESC LIMIT {limit}"  # noqa: S608
+
+
 def devices(keys: Iterable[SeriesKey]) -> str:
     """A condition that holds for the devices of these keys, and perhaps for namesakes elsewhere."""
     wanted = sorted({(key.site, key.building, key.device) for key in keys})

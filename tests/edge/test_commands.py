@@ -179,4 +179,4 @@ def test_a_simulation_sends_its_history_then_live_and_goes_on_after_a_restart(br
     assert values[-1] - values[-2] < 1
     assert [birth.replay for birth in seen.births["main-elec"]][:2] == [True, False]
     assert seen.births["office-a-elec"][-1].parent == "main-elec"
-    assert len((tmp_path / "faults.jsonl").read_text().splitlines()) == 4
+    assert len((tmp_path / "faults.jsonl").read_text().splitlines()) == 4 + 1
