@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from dayuan import commands_edge
+from dayuan import commands_bench, commands_edge
 from schema.errors import DayuanError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("edge")(commands_edge.edge)
 app.command("replay")(commands_edge.replay)
 app.command("simulate")(commands_edge.simulate)
 app.add_typer(registry, name="registry")
+app.add_typer(commands_bench.app, name="bench")
 
 
 @contextmanager
@@ -97,6 +98,19 @@ def password(user: Annotated[str, typer.Argument(help="Name of the account.")] =
         from dayuan import commands_server
 
         commands_server.password(user)
+
+
+@app.command()
+def gate(
+    name: Annotated[str, typer.Argument(help="Id of the gate.")],
+    site: Annotated[str, typer.Option(help="Site it belongs to.")] = "demo",
+    building: Annotated[str, typer.Option(help="Building, and zone, it leads into.")] = "grounds",
+) -> None:
+    """Print what an edge agent needs to run a gate: `dayuan gate gate-west >> agent.toml`; its last token ends."""
+    with said():
+        from dayuan import commands_server
+
+        commands_server.gate(name, site, building)
 
 
 @registry.command()

@@ -32,7 +32,7 @@ def bench() -> None:
 def store(
     store: Annotated[list[str] | None, typer.Option(help="Address of an empty store; DuckDB if not given.")] = None,
     rows: Annotated[int, typer.Option(help="Readings to write, over 1,000 series.", min=20_000)] = 1_000_000,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, for programs.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, for programs.")] = False,
 ) -> None:
     """Write readings a minute apart to a time-series store, and ask it what pages and books ask most.
 

@@ -242,7 +242,8 @@ def edge(config: Annotated[Path, typer.Option(help="The agent's configuration, T
                     work |= _at_work(told.device, gate, agent)
                 console.print(
                     f"{settings.id}: {len(settings.devices)} devices and {len(gates)} gates of {settings.site}, "
-                    f"to {settings.broker.rpartition('@')[2]}; lines on standard input, until Ctrl-C"
+                    f"to {settings.broker.rpartition('@')[2]}; lines on standard input, until Ctrl-C",
+                    soft_wrap=True,
                 )
                 work["stdin"] = _obey(Lines(agent, settings.devices, gates, now))
                 await until_signal(**work)
@@ -264,10 +265,12 @@ async def _obey(lines: Lines) -> None:
     async for line in stdin():
         try:
             answer = await lines.take(line)
-        except (Reject, RetryLater) as error:
+        except Reject as error:
+            answer = f"left out: {error.detail}"
+        except RetryLater as error:
             answer = f"left out: {error}"
         if answer is not None:
-            console.print(answer, markup=False)
+            console.print(answer, markup=False, soft_wrap=True)
     await asyncio.Event().wait()
 
 

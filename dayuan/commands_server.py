@@ -91,6 +91,14 @@ def password(user: str) -> None:
     console.print(f"{user} / [bold]{new}[/bold]   (once: they choose their own next)")
 
 
+def gate(name: str, site: str, building: str) -> None:
+    """What to add to the configuration of the agent that runs a gate."""
+    from dayuan.gate_keys import piece
+
+    # Plain: it is read by programs.
+    typer.echo(piece(Settings.load(), name, site, building), nl=False)
+
+
 def revision(message: str) -> None:
     """Write a migration that brings the registry from its newest migration to the models as they are."""
     from store.registry.migrate import write_revision

@@ -1,15 +1,12 @@
 """What the simulated compound needs in the registry: site, targets, contract, limits, permits, a gate's token."""
 
-import secrets
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete
-
 from access.credential import keyed_hash
 from analytics.carriers import SEED
-from api.auth import digest
+from dayuan.gate_keys import issue
 from dayuan.parts import Parts
 from edge.simulation.faults import demo_reporting
 from edge.simulation.visitors import CARDS, GATE
@@ -17,10 +14,7 @@ from schema.instant import now
 from store.registry.contracts import Contract, ContractMeter
 from store.registry.goals import ColdLimit, Target, publish
 from store.registry.passes import PermitRow
-from store.registry.people import ApiToken
 from store.registry.places import Site
-
-_GATE_AGENT = "simulated visitor gate"
 
 
 def furnish(parts: Parts) -> None:
@@ -52,14 +46,7 @@ def furnish(parts: Parts) -> None:
 
 def gate_token(parts: Parts) -> str:
     """A new token for the simulated gate; that of the last start ends."""
-    secret = f"dayuan_{secrets.token_urlsafe(32)}"
-    site = parts.settings.simulation.site
-    with parts.registry.writing() as session:
-        session.execute(delete(ApiToken).where(ApiToken.name == _GATE_AGENT, ApiToken.site == site))
-        session.add(
-            ApiToken(name=_GATE_AGENT, digest=digest(secret), role="gate", site=site, created=now(), expires=None)
-        )
-    return secret
+    return issue(parts.registry, GATE.id, parts.settings.simulation.site)
 
 
 def _targets(site: str, today: date) -> list[Target]:
@@ -79,7 +66,7 @@ def _targets(site: str, today: date) -> list[Target]:
         )
 
     return [
-        target("月度用电总量", "Electricity in total", "electricity", "total", 68_000),
+        target("月度用电总量", "Electricity in total", "electricity", "total", 66_500),
         target("单位面积电耗", "Electricity per m2", "electricity", "area", 3.3),
         target("月度用水总量", "Water in total", "water", "total", 1_200),
     ]

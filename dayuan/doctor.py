@@ -1,6 +1,8 @@
 """`dayuan doctor`: looks at everything the platform stands on, and says in one line what to do about each fault."""
 
 import asyncio
+import logging
+import os
 import shutil
 import socket
 import sys
@@ -10,10 +12,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
+from urllib.parse import unquote
 
+import httpx
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from analytics.calendar import Calendar
 from bus.client import Client, Link
@@ -27,6 +32,8 @@ from store.series import open_store
 
 State = Literal["ok", "warning", "fault"]
 _MARKS = {"ok": "[green]✓[/green]", "warning": "[yellow]![/yellow]", "fault": "[bold red]✗[/bold red]"}
+# Read from the environment by other parts than dayuan.settings.
+_KNOWN = {*Settings.model_fields, "config", "mosquitto", "gate_token", "gate_pepper", "require_servers"}
 FREE_LOW, FREE_LEAST = 5e9, 5e8
 
 
@@ -40,7 +47,7 @@ class Check(NamedTuple):
 
 
 def examine(load: Callable[[], Settings]) -> Iterator[Check]:
-    """Every check in turn; one that fails does not keep the others from being made."""
+    """Every check in turn; one that fails does not keep the others from being made. Nothing is created or changed."""
     yield Check("Python", "ok", sys.version.split()[0])
     try:
         settings = load()
@@ -49,11 +56,18 @@ def examine(load: Callable[[], Settings]) -> Iterator[Check]:
         return
     file = config_file()
     yield Check("configuration", "ok", f"{file}" if file.is_file() else "defaults and environment")
-    for check in (_disk, _clock, _broker, _registry, _store, _web, _calendar):
+    for name in sorted(os.environ):
+        if name.startswith("DAYUAN_") and name.removeprefix("DAYUAN_").partition("__")[0].lower() not in _KNOWN:
+            yield Check(
+                "configuration", "warning", f"{name} is no setting", "correct or unset it; see docs/settings.md"
+            )
+    # What the parts log is said again in the findings.
+    logging.getLogger("bus").addHandler(logging.NullHandler())
+    for check, subject, remedy in _CHECKS:
         try:
             yield from check(settings)
-        except DayuanError as error:
-            yield Check(check.__name__.strip("_"), "fault", str(error), "see the line on the left")
+        except (DayuanError, SQLAlchemyError, OSError) as error:
+            yield Check(subject, "fault", _one_line(error), remedy)
 
 
 def report(checks: Iterator[Check], console: Console) -> bool:
@@ -116,9 +130,10 @@ def _broker(settings: Settings) -> Iterator[Check]:
     try:
         seconds = asyncio.run(_echo(link, settings.org))
     except RetryLater as error:
-        yield Check("broker", "fault", str(error), "start it, or correct DAYUAN_BROKER__URL")
-    except Stop as error:
-        yield Check("broker", "fault", str(error), "correct DAYUAN_BROKER__URL or the broker's own settings")
+        if settings.broker.url:
+            raise
+        port = settings.broker.port
+        yield Check("broker", "fault", f"{error}, but something has its port", f"end what listens on {port}, {_PORT}")
     else:
         yield Check("broker", "ok", f"{link.name} gave a message back in {seconds * 1e3:.0f} ms")
 
@@ -139,10 +154,8 @@ async def _echo(link: Link, org: str) -> float:
 
 
 def _registry(settings: Settings) -> Iterator[Check]:
-    if (
-        settings.registry_url.startswith("sqlite")
-        and not Path(settings.registry_url.removeprefix("sqlite:///")).exists()
-    ):
+    kind, _, place = settings.registry_url.partition("://")
+    if kind == "sqlite" and not Path(place.removeprefix("/")).exists():
         yield Check("registry", "ok", "will be made at the first start")
         return
     registry = Registry(settings.registry_url)
@@ -151,46 +164,43 @@ def _registry(settings: Settings) -> Iterator[Check]:
             session.execute(text("SELECT 1"))
         missing = pending(registry)
         if missing:
-            yield Check(
-                "registry", "warning", f"{missing} migrations to go", "they are made at the next start; back up first"
-            )
+            finding, remedy = f"{missing} migrations to go", "they are made at the next start; back up first"
+            yield Check("registry", "warning", finding, remedy)
         else:
             with registry.reading() as session:
-                yield Check("registry", "ok", f"{settings.registry_url.split('://')[0]}, {len(sites(session))} sites")
-    except RetryLater as error:
-        yield Check("registry", "fault", str(error), "start the database, or correct DAYUAN_REGISTRY")
+                yield Check("registry", "ok", f"{kind}, {len(sites(session))} sites")
     finally:
         registry.close()
 
 
 def _store(settings: Settings) -> Iterator[Check]:
+    kind, _, place = settings.store_url.partition("://")
+    if kind == "duckdb" and not Path(unquote(place.removeprefix("/"))).exists():
+        yield Check("store", "ok", "will be made at the first start")
+        return
     try:
         store = open_store(settings.store_url)
     except Stop as error:
-        if _listens(settings.web.host, settings.web.port):
-            yield Check("store", "ok", "in use by the dayuan run that is running")
-        else:
-            yield Check("store", "fault", str(error), "correct DAYUAN_STORE")
-        return
-    except RetryLater as error:
-        yield Check("store", "fault", str(error), "start it, or correct DAYUAN_STORE")
-        return
+        if kind == "duckdb" and "another process" in str(error) and _is_dayuan(settings):
+            yield Check("store", "ok", "in use by the dayuan that is running")
+            return
+        raise
     try:
         began = time.perf_counter()
         count = len(store.series())
-        yield Check("store", "ok", f"{count} series, answered in {(time.perf_counter() - began) * 1e3:.0f} ms")
-    except RetryLater as error:
-        yield Check("store", "fault", str(error), "start it, or correct DAYUAN_STORE")
+        yield Check("store", "ok", f"{kind}, {count} series, answered in {(time.perf_counter() - began) * 1e3:.0f} ms")
     finally:
         store.close()
 
 
 def _web(settings: Settings) -> Iterator[Check]:
-    host, port = settings.web.host, settings.web.port
-    if _listens(host, port):
-        yield Check("web", "ok", f"something answers on {host}:{port}; if it is not dayuan, set DAYUAN_WEB__PORT")
+    place = f"{settings.web.host}:{settings.web.port}"
+    if not _listens(settings.web.host, settings.web.port):
+        yield Check("web", "ok", f"{place} is free")
+    elif _is_dayuan(settings):
+        yield Check("web", "ok", f"dayuan answers on {place}")
     else:
-        yield Check("web", "ok", f"{host}:{port} is free")
+        yield Check("web", "fault", f"another program has {place}", "end it, or set DAYUAN_WEB__PORT to a free port")
 
 
 def _calendar(settings: Settings) -> Iterator[Check]:
@@ -204,6 +214,34 @@ def _calendar(settings: Settings) -> Iterator[Check]:
 
 
 def _listens(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1.0)
-        return probe.connect_ex((host, port)) == 0
+    try:
+        with socket.create_connection((host, port), timeout=1.0):
+            return True
+    except (ConnectionRefusedError, TimeoutError):
+        return False
+
+
+def _is_dayuan(settings: Settings) -> bool:
+    host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
+    try:
+        answer = httpx.get(f"http://{host}:{settings.web.port}/healthz", timeout=2.0, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return answer.text == "ok\n"
+
+
+def _one_line(error: Exception) -> str:
+    """The first line of an error's own words, without the statement and the link that SQLAlchemy adds."""
+    return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+
+
+_PORT = "or set DAYUAN_BROKER__PORT to a free one"
+_CHECKS: tuple[tuple[Callable[[Settings], Iterator[Check]], str, str], ...] = (
+    (_disk, "disk", "set DAYUAN_DATA to a folder that this user may write to"),
+    (_clock, "clock", "set the clock: timedatectl set-ntp true"),
+    (_broker, "broker", "start it, or correct DAYUAN_BROKER__URL: mqtt://user:password@host:1883"),
+    (_registry, "registry", "start it, or correct DAYUAN_REGISTRY; in the place of a damaged file put a backup"),
+    (_store, "store", "start it, or correct DAYUAN_STORE; in the place of a damaged file put a backup"),
+    (_web, "web", "set DAYUAN_WEB__HOST to an address of this machine"),
+    (_calendar, "calendar", "correct DAYUAN_TIMEZONE"),
+)

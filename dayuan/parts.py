@@ -28,8 +28,8 @@ class Parts:
 
     @property
     def pepper(self) -> bytes:
-        """The key that credentials are hashed with, derived from the secret."""
-        return hmac.digest(self.secret.encode(), b"credential pepper", hashlib.sha256)
+        """The key that credentials are hashed with."""
+        return pepper(self.secret)
 
 
 @contextmanager
@@ -43,6 +43,11 @@ def opened(settings: Settings) -> Iterator[Parts]:
         store = open_store(settings.store_url)
         stack.callback(store.close)
         yield Parts(settings, store, registry, secret(settings))
+
+
+def pepper(secret: str) -> bytes:
+    """The key that credentials are hashed with, derived from the platform's secret."""
+    return hmac.digest(secret.encode(), b"credential pepper", hashlib.sha256)
 
 
 def make_folder(path: Path) -> None:

@@ -4,8 +4,10 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from schema.errors import Stop
@@ -76,6 +78,15 @@ class Settings(BaseSettings):
     alarms: Alarms = Alarms()
     simulation: Simulation = Simulation()
 
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"there is no time zone {zone!r}; give one like Asia/Shanghai") from None
+        return zone
+
     @property
     def store_url(self) -> str:
         """The time-series store: as set, or DuckDB in the data folder."""
@@ -114,8 +125,14 @@ class Settings(BaseSettings):
         except tomllib.TOMLDecodeError as error:
             raise Stop(f"{file} is not TOML: {error}") from error
         except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+            faults = "; ".join(f"{'.'.join(map(str, item['loc']))}: {_said(item)}" for item in error.errors())
             raise Stop(f"settings ({file} or DAYUAN_... in the environment): {faults}") from error
+
+
+def _said(fault: ErrorDetails) -> str:
+    return (
+        "there is no such setting" if fault["type"] == "extra_forbidden" else fault["msg"].removeprefix("Value error, ")
+    )
 
 
 def config_file() -> Path:

@@ -47,7 +47,7 @@ class Lines:
         point = kind.point(what)
         if point is None:
             raise Reject(
-                "bad_line", f"a {kind.name} has no point {what!r}; it has {', '.join(p.name for p in kind.points)}"
+                "bad_line", f"{kind.name} has no point {what!r}; it has {', '.join(p.name for p in kind.points)}"
             )
         try:
             value = float(text)

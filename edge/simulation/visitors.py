@@ -10,15 +10,23 @@ from edge.gate import Gate
 from edge.settings import Device
 from edge.simulation.calendar import CHINA, Calendar
 from edge.simulation.chance import chance
-from schema.instant import MINUTE, SECOND, Clock, to_datetime
+from schema.instant import HOUR, MINUTE, SECOND, Clock, to_datetime
 from schema.text import Text
 
 GATE = Device(id="gate-visitors", kind="gate", building="grounds", title=Text("访客通道", "Visitor gate"))
 CARDS = 40
 """Visitors carry the cards `visitor-0` to `visitor-39`."""
 
-_LONGEST_STAY = 120
+_LONGEST_STAY = 2 * HOUR
 _WALK = 1.5
+
+
+class Visit(NamedTuple):
+    """Somebody who means to stay from one instant to another."""
+
+    card: str
+    come: int
+    leave: int
 
 
 class Showing(NamedTuple):
@@ -38,18 +46,24 @@ class Visitors:
         self._calendar = calendar
 
     def showings(self, minute: int) -> list[Showing]:
-        """The cards shown in [minute, minute + 60 s), a whole minute in us: those who come, and those who leave."""
+        """The cards shown in [minute, minute + 60 s), a whole minute in us: of those who come, and those who leave."""
         shown = []
-        for ago in range(_LONGEST_STAY + 1):
-            come = minute - ago * MINUTE
-            rng = chance(self._seed, "visitor", come)
-            if rng.random() >= self._rate(to_datetime(come).astimezone(self._zone)):
-                continue
-            card = f"visitor-{rng.randrange(CARDS)}" if rng.random() < 0.93 else f"stranger-{rng.randrange(1000)}"
-            second, stay = rng.randrange(60), min(10 + round(rng.expovariate(1 / 30)), _LONGEST_STAY)
-            if ago in (0, stay):
-                shown.append(Showing(minute + second * SECOND, card, "in" if ago == 0 else "out"))
+        for come in range(minute - _LONGEST_STAY, minute + 1, MINUTE):
+            if visit := self.arrival(come):
+                if come == minute:
+                    shown.append(Showing(visit.come, visit.card, "in"))
+                if minute <= visit.leave < minute + MINUTE:
+                    shown.append(Showing(visit.leave, visit.card, "out"))
         return sorted(shown)
+
+    def arrival(self, minute: int) -> Visit | None:
+        """Who comes in [minute, minute + 60 s), if anybody does."""
+        rng = chance(self._seed, "visitor", minute)
+        if rng.random() >= self._rate(to_datetime(minute).astimezone(self._zone)):
+            return None
+        card = f"visitor-{rng.randrange(CARDS)}" if rng.random() < 0.93 else f"stranger-{rng.randrange(1000)}"
+        come = minute + rng.randrange(60) * SECOND
+        return Visit(card, come, come + min(round(10 + rng.expovariate(1 / 30)) * MINUTE, _LONGEST_STAY))
 
     def _rate(self, local: datetime) -> float:
         """How likely somebody comes in a minute."""

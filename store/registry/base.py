@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, BigInteger, Integer, Numeric, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
-from schema.errors import RetryLater
+from schema.errors import RetryLater, Stop
 
 
 class Base(DeclarativeBase):
@@ -31,7 +31,10 @@ class Registry:
     def __init__(self, url: str) -> None:
         if url.startswith("sqlite:///"):
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        self.engine: Engine = create_engine(url, pool_pre_ping=True)
+        try:
+            self.engine: Engine = create_engine(url, pool_pre_ping=True)
+        except ArgumentError as error:
+            raise Stop(f"the registry is sqlite:///path or postgresql+psycopg://user@host/database: {error}") from error
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _configure_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)

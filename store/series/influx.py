@@ -68,7 +68,8 @@ class InfluxStore:
             self._edge(keys, [f"time >= now() - {30 * DAY}u"], "DESC", found)
         self._edge(keys, [], "DESC", found)
         self._seen |= {key: row[0] for key, row in found.items()}
-        return _batch(keys, [_one(code, found[key]) for code, key in enumerate(keys) if key in found])
+        rows = [(code, *found[key]) for code, key in enumerate(keys) if key in found]
+        return _batch(keys, [np.array(rows, np.float64).reshape(-1, 4)])
 
     def read(self, keys: Sequence[SeriesKey], start: int, end: int, *, margin: bool = False) -> Batch:
         """See SeriesStore."""

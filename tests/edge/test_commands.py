@@ -1,4 +1,4 @@
-"""`dayuan replay` and `dayuan simulate` as a person runs them, through a real broker."""
+"""`dayuan replay`, `dayuan simulate` and `dayuan edge` as a person runs them, through a real broker."""
 
 import asyncio
 import os
@@ -35,11 +35,13 @@ def arrived(platform: Platform) -> Arrived:
     return Arrived(platform.payloads.values())
 
 
-async def begun(*arguments: object) -> asyncio.subprocess.Process:
+async def begun(*arguments: object, stdin: int = asyncio.subprocess.DEVNULL) -> asyncio.subprocess.Process:
     pipe = asyncio.subprocess.PIPE
     environment = os.environ | {"COLUMNS": "400", "DAYUAN_CONFIG": ""}
     words = [str(word) for word in arguments]
-    return await asyncio.create_subprocess_exec(*COMMAND, *words, stdout=pipe, stderr=pipe, env=environment)
+    return await asyncio.create_subprocess_exec(
+        *COMMAND, *words, stdin=stdin, stdout=pipe, stderr=pipe, env=environment
+    )
 
 
 async def ran(*arguments: object) -> tuple[int, str]:
@@ -180,3 +182,90 @@ def test_a_simulation_sends_its_history_then_live_and_goes_on_after_a_restart(br
     assert [birth.replay for birth in seen.births["main-elec"]][:2] == [True, False]
     assert seen.births["office-a-elec"][-1].parent == "main-elec"
     assert len((tmp_path / "faults.jsonl").read_text().splitlines()) == 4 + 1
+
+
+AGENT = """
+id = "yard-box"
+site = "demo"
+outbox = "outbox.db"
+broker = "{broker}"
+
+[[devices]]
+id = "hall-elec"
+kind = "electricity_meter"
+building = "hall"
+title = ["礼堂电表", "Hall"]
+
+[[gates]]
+device = {{ id = "gate-1", kind = "gate", building = "hall", title = ["礼堂", "Hall gate"] }}
+zone = {{ id = "hall" }}
+api = "http://127.0.0.1:1"
+token = "t"
+pepper = "YSBwZXBwZXIgb2YgdGhlIGNvbXBvdW5k"
+path = "gate.db"
+"""
+
+
+def test_an_agent_takes_readings_and_cards_as_lines_and_says_what_it_leaves_out(broker: Broker, tmp_path: Path) -> None:
+    config = tmp_path / "agent.toml"
+    config.write_text(AGENT.format(broker=broker.url), encoding="utf-8")
+    lines = (
+        *("hall-elec energy 12.5", "hall-elec energy nan", "hall-elec colour 1", "shed energy 1", "hello"),
+        *("x" * 5000, "gate-1 in 04A2", "gate-1 out 04A2", "gate-1 over 04A2"),
+    )
+
+    async def run() -> tuple[int, str, Arrived]:
+        async with Platform(broker.url).serving() as platform:
+            process = await begun("edge", "--config", config, stdin=asyncio.subprocess.PIPE)
+            assert process.stdin is not None
+            process.stdin.write("\n".join((*lines, "")).encode())
+            process.stdin.close()
+            await until(lambda: len(arrived(platform).events) == 2 and arrived(platform).values)
+            process.send_signal(signal.SIGTERM)
+            output, errors = await process.communicate()
+        assert process.returncode == 0, errors.decode()
+        return process.returncode, output.decode(), arrived(platform)
+
+    _, output, seen = asyncio.run(run())
+    assert list(seen.values["hall-elec", "energy"].values()) == [12.5]
+    assert [seen.births[device][-1].title.en for device in ("hall-elec", "gate-1")] == ["Hall", "Hall gate"]
+    assert [getattr(event, "granted", None) for event in seen.events.values()] == [False, True]
+    for said in (
+        "left out: 'nan' is no number; energy is in kWh",
+        "left out: electricity_meter has no point 'colour'; it has energy",
+        "left out: no device 'shed'; configured are: hall-elec, gate-1",
+        "left out: three words are wanted",
+        "left out: a credential is shown to go in or out, not 'over'",
+        "gate-1 in: refused, 平台无响应且无本地名单 No answer from the platform and no local list (no_response",
+        "gate-1 out: opened",
+        "messages wait in",
+    ):
+        assert said in output, output
+
+
+def test_an_agent_without_a_configuration_says_so(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["edge", "--config", str(tmp_path / "none.toml")])
+    assert result.exit_code == 2
+    assert "No such file" in result.output
+
+
+@pytest.mark.parametrize(
+    ("token", "pepper", "says"),
+    [
+        (None, "00" * 32, "needs DAYUAN_GATE_TOKEN in the environment"),
+        ("t", None, "needs DAYUAN_GATE_PEPPER in the environment"),
+        ("t", "no hex", "the visitors' gate: non-hexadecimal"),
+        ("t", "00", "the pepper has 1 bytes"),
+    ],
+)
+def test_a_visitors_gate_without_its_secrets_says_what_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str | None, pepper: str | None, says: str
+) -> None:
+    for name, value in (("DAYUAN_GATE_TOKEN", token), ("DAYUAN_GATE_PEPPER", pepper)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    arguments = ["simulate", "--gate-api", "http://127.0.0.1:1", "--outbox", str(tmp_path)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2
+    assert says in result.output

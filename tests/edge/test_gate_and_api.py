@@ -1,16 +1,19 @@
 """The gate and the real API agree: what is decided online is decided the same when the API is gone."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from access.decision import Zone
+from api.app import create_app
 from edge.agent import Agent
 from edge.gate import Gate
 from edge.settings import AgentSettings, Device, GateSettings
 from schema.text import Text
-from tests.api.stage import NOW, PEPPER, TOKENS, Stage, opened
+from tests.api.stage import NOW, PEPPER, TOKENS, Stage, opened, served, stores
 
 pytestmark = pytest.mark.anyio
 CARDS: dict[str, dict[str, object]] = {
@@ -22,6 +25,15 @@ CARDS: dict[str, dict[str, object]] = {
     "expired": {"subject": "visitor", "gates": ["gate-1"], "valid_from": "2026-01-01", "valid_to": "2026-02-01"},
     "revoked": {"subject": "visitor", "gates": ["gate-1"], "standing": "revoked"},
 }
+
+
+@contextmanager
+def shown(folder: Path) -> Iterator[Stage]:
+    (folder / "empty").mkdir()
+    with stores(folder / "empty", [NOW]) as context:
+        app = create_app(context)
+        with served(app) as base, opened(folder, app, base) as stage:
+            yield stage
 
 
 async def goes_through() -> bool:
@@ -49,7 +61,7 @@ def permit_all(stage: Stage) -> None:
 async def test_both_decide_the_same(tmp_path: Path) -> None:
     device = Device(id="gate-1", kind="gate", building="b1", title=Text("门", "Gate"))
     settings = AgentSettings(id="agent-1", site="demo", broker="mqtt://127.0.0.1:1", outbox=tmp_path / "outbox.db")
-    with opened(tmp_path) as stage:
+    with shown(tmp_path) as stage:
         permit_all(stage)
         told = GateSettings(
             device=device,

@@ -22,7 +22,7 @@ from edge.simulation.calendar import CHINA
 from edge.simulation.compound import Compound
 from edge.simulation.curve import KNOT, Curve
 from edge.simulation.devices import SUB_METERS, compound_devices
-from edge.simulation.faults import Fault, demo_faults, label
+from edge.simulation.faults import Fault, Retrofit, demo_faults, demo_reporting, demo_retrofit, label
 from edge.simulation.play import CADENCE, Simulation, recall
 from schema.errors import Stop
 from schema.event import Event, Meal, Pass, PlateWaste
@@ -197,6 +197,30 @@ def test_faults_show_where_their_labels_say() -> None:
     stuck = [values(faulty, TODAY - 15 * HOUR + n * HOUR)["data-room-elec", "energy"] for n in range(6)]
     assert len(set(stuck)) == 1
     assert rise("data-room-elec", "energy", TODAY - 9 * HOUR) == 0
+
+
+def test_a_retrofit_saves_its_share_from_its_day_on_and_nothing_elsewhere() -> None:
+    begin = START + 2 * DAY
+    before, after = compound(), Compound(7, ORIGIN, ZONE, retrofits=(Retrofit("office-a-elec", begin, 0.12),))
+
+    def used(of: Compound, device: str, start: int, end: int) -> float:
+        return values(of, end)[device, "energy"] - values(of, start)[device, "energy"]
+
+    for start, left in ((START, 1.0), (begin, 0.88), (begin + 5 * DAY, 0.88)):
+        end = start + DAY
+        assert used(after, "office-a-elec", start, end) == pytest.approx(
+            left * used(before, "office-a-elec", start, end), rel=1e-3
+        )
+        assert used(after, "office-b-elec", start, end) == used(before, "office-b-elec", start, end)
+
+
+def test_the_demo_has_a_whole_baseline_before_its_retrofit() -> None:
+    today = date(2026, 11, 22)
+    assert (demo_reporting(today - timedelta(63), today) - (today - timedelta(63))).days == 37
+    assert (demo_reporting(today - timedelta(35), today) - (today - timedelta(35))).days == 28
+    said = msgspec.json.decode(label(demo_retrofit(START), ZONE))
+    assert (said["kind"], said["device"], said["size"], said["end"]) == ("retrofit", "office-a-elec", 0.12, None)
+    assert said["begin"] == "2026-10-26T00:00:00+08:00"
 
 
 def test_labels_are_json_of_local_times() -> None:

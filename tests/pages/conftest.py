@@ -74,9 +74,9 @@ def serving(filled: compound.Compound) -> Iterator[Served]:
         filled.context.registry.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium, or a skip with a clear line."""
+    """A headless Chromium, or a skip with a clear line; while it lives, no other event loop runs in this thread."""
     path = program("chromium", "chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))

@@ -66,6 +66,22 @@ def test_what_is_written_is_read(store: SeriesStore) -> None:
     assert found.code.dtype == np.int32
 
 
+def test_the_latest_of_a_quiet_series_is_found_behind_busy_ones(store: SeriesStore) -> None:
+    quiet = [(OTHER, 0, 1.0), (POWER, 1 * MINUTE, 2.0), (WATER, -90 * DAY, 3.0)]
+    store.write(batch(*quiet, *((ENERGY, second * SECOND, float(second)) for second in range(50 * 60))))
+    keys = [WATER, ENERGY, OTHER, POWER, ELSEWHERE]
+    newest = [
+        (WATER, -90 * DAY, 3.0, 0),
+        (ENERGY, 2999 * SECOND, 2999.0, 0),
+        (OTHER, 0, 1.0, 0),
+        (POWER, MINUTE, 2.0, 0),
+    ]
+    assert rows(store.latest(keys)) == newest
+    assert rows(store.latest(keys)) == newest
+    store.write(batch((WATER, 0, 4.0)))
+    assert rows(store.latest([WATER])) == [(WATER, 0, 4.0, 0)]
+
+
 def test_a_read_includes_its_start_and_not_its_end(store: SeriesStore) -> None:
     store.write(batch(*((ENERGY, minute * MINUTE, float(minute)) for minute in range(10))))
     assert rows(store.read([ENERGY], T0 + 2 * MINUTE, T0 + 4 * MINUTE)) == [
