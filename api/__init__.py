@@ -1,0 +1,1 @@
+"""What people and machines ask: REST, live stream, gate decisions, pages."""

@@ -33,7 +33,7 @@ from store.series import open_store
 State = Literal["ok", "warning", "fault"]
 _MARKS = {"ok": "[green]✓[/green]", "warning": "[yellow]![/yellow]", "fault": "[bold red]✗[/bold red]"}
 # Read from the environment by other parts than dayuan.settings.
-_KNOWN = {*Settings.model_fields, "config", "mosquitto", "gate_token", "gate_pepper", "require_servers"}
+_KNOWN = {*Settings.model_fields, "config", "mosquitto", "gate_token", "gate_pepper", "require_servers", "data_sets"}
 FREE_LOW, FREE_LEAST = 5e9, 5e8
 
 

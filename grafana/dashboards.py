@@ -4,14 +4,30 @@ import json
 from pathlib import Path
 
 from grafana_foundation_sdk.builders import bargauge, stat, timeseries
-from grafana_foundation_sdk.builders.dashboard import Dashboard, QueryVariable
+from grafana_foundation_sdk.builders.common import ReduceDataOptions, VizLegendOptions, VizTooltipOptions
+from grafana_foundation_sdk.builders.dashboard import Dashboard, DashboardLink, QueryVariable, Row
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.models.common import BigValueColorMode, BigValueGraphMode, GraphDrawStyle
+from grafana_foundation_sdk.models.common import (
+    BarGaugeDisplayMode,
+    BigValueColorMode,
+    BigValueGraphMode,
+    LegendDisplayMode,
+    LegendPlacement,
+    LineInterpolation,
+    SortOrder,
+    TooltipDisplayMode,
+    VizOrientation,
+)
 from grafana_foundation_sdk.models.dashboard import Dashboard as Model
-from grafana_foundation_sdk.models.dashboard import VariableRefresh
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardCursorSync,
+    DashboardLinkType,
+    VariableRefresh,
+    VariableSort,
+)
 
 from devices import kinds
-from devices.kind import DeviceKind
+from devices.kind import DeviceKind, Point
 from grafana.influxql import DATASOURCE, Query
 from schema.series import INTERVAL_SUFFIX
 
@@ -25,9 +41,14 @@ UNITS = {
     "A": "amp",
     "Cel": "celsius",
     "%RH": "humidity",
+    "W/m2": "Wm2",
     "m3": "m3",
+    "m3/h": "suffix: m³/h",
     "kg": "masskg",
+    "count": "short",
+    "/": "short",
 }
+"""Grafana's names of our canonical units; a unit without one is shown as it is written."""
 
 
 def _title(zh: str, en: str) -> str:
@@ -43,8 +64,25 @@ def _frame(uid: str, title: str) -> Dashboard:
         .time("now-24h", "now")
         .refresh("30s")
         .readonly()
+        .tooltip(DashboardCursorSync.CROSSHAIR)
+        .link(
+            DashboardLink(_title("各类设备", "Device kinds"))
+            .type(DashboardLinkType.DASHBOARDS)
+            .tags(["dayuan"])
+            .as_dropdown(True)  # noqa: FBT003 the SDK's own signature
+            .include_vars(True)  # noqa: FBT003
+            .keep_time(True)  # noqa: FBT003
+        )
         .with_variable(_choice("site", 'SHOW TAG VALUES WITH KEY = "site"', _title("大院", "Site")))
     )
+
+
+def _built(board: Dashboard) -> Model:
+    """The dashboard with its panels numbered, so that a link to one stays good."""
+    model = board.build()
+    for number, panel in enumerate(model.panels or (), 1):
+        panel.id_val = number
+    return model
 
 
 def _choice(name: str, query: str, label: str) -> QueryVariable:
@@ -54,6 +92,7 @@ def _choice(name: str, query: str, label: str) -> QueryVariable:
         .datasource(DATASOURCE)
         .query(query)
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(VariableSort.ALPHABETICAL_ASC)
         .include_all(True)  # noqa: FBT003 the SDK's own signature
         .all_value(".*")
         .multi(True)  # noqa: FBT003
@@ -64,18 +103,35 @@ def _lines(query: str) -> Query:
     return Query(query).alias("$tag_device")
 
 
-def _curve(title: str, unit: str, query: str, *, bars: bool = False) -> timeseries.Panel:
-    panel = (
+def _unit(point: Point) -> str:
+    return UNITS.get(point.unit, f"suffix: {point.unit}")
+
+
+def _curve(title: str, kind: DeviceKind, point: Point, query: str) -> timeseries.Panel:
+    """A line a device: gauges as they run, amounts of an interval as steps; the legend sums or averages them."""
+    gauge = point.kind == "gauge"
+    return (
         timeseries.Panel()
         .title(title)
         .datasource(DATASOURCE)
-        .unit(UNITS.get(unit, "short"))
+        .unit(_unit(point))
+        .interval(f"{kind.interval:g}s" if gauge else "15m")
         .height(8)
         .span(12)
-        .fill_opacity(60 if bars else 8)
+        .fill_opacity(8 if gauge else 20)
+        .line_interpolation(LineInterpolation.LINEAR if gauge else LineInterpolation.STEP_AFTER)
+        .legend(
+            VizLegendOptions()
+            .display_mode(LegendDisplayMode.TABLE)
+            .placement(LegendPlacement.RIGHT)
+            .show_legend(True)  # noqa: FBT003
+            .calcs(["lastNotNull", "mean"] if gauge else ["sum"])
+            .sort_by("Mean" if gauge else "Total")
+            .sort_desc(True)  # noqa: FBT003
+        )
+        .tooltip(VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
         .with_target(_lines(query))
     )
-    return panel.draw_style(GraphDrawStyle.BARS) if bars else panel
 
 
 def select(aggregate: str, field: str, measurement: str, where: str, group: str) -> str:
@@ -87,53 +143,59 @@ def select(aggregate: str, field: str, measurement: str, where: str, group: str)
 def of_kind(kind: DeviceKind) -> Model:
     """Every point of a kind: gauges as curves, counters as what they consumed in 15 minutes."""
     board = _frame(f"dayuan-{kind.name.replace('_', '-')}", _title(*kind.title))
-    board = board.with_variable(
-        _choice("device", f'SHOW TAG VALUES FROM "{kind.name}" WITH KEY = "device"', _title("设备", "Device"))
-    )
+    query = f'SHOW TAG VALUES FROM "{kind.name}" WITH KEY = "device" WHERE {SITES}'
+    board = board.with_variable(_choice("device", query, _title("设备", "Device")))
     for point in kind.points:
-        title = _title(*point.title)
         if point.kind == "gauge":
             query = select("mean", point.name, kind.name, DEVICES, "time($__interval)")
         else:
             query = select("sum", point.name, f"{kind.name}{INTERVAL_SUFFIX}", DEVICES, "time(15m)")
-        board = board.with_panel(_curve(title, point.unit, query, bars=point.kind == "counter"))
-    return board.build()
+        board = board.with_panel(_curve(_title(*point.title), kind, point, query))
+    return _built(board)
 
 
 def compound() -> Model:
-    """What is drawn now, the hours and the total of every carrier."""
+    """A row for each kind that books a carrier: what is drawn now, the hours, and the total of every meter."""
     board = _frame("dayuan-compound", _title("大院总览", "The compound"))
     for kind in kinds().values():
-        drawn = kind.point(kind.demand) if kind.demand else None
-        if drawn is not None:
-            board = board.with_panel(
-                stat.Panel()
-                .title(_title(kind.title.zh + "当前", f"{kind.title.en} now"))
-                .datasource(DATASOURCE)
-                .unit(UNITS.get(drawn.unit, "short"))
-                .color_mode(BigValueColorMode.NONE)
-                .graph_mode(BigValueGraphMode.AREA)
-                .height(6)
-                .span(24)
-                .with_target(_lines(select("last", drawn.name, kind.name, SITES, "time($__interval)")))
-            )
-    for kind in kinds().values():
         counter = kind.point(kind.consumption) if kind.consumption else None
-        if counter is not None:
-            measurement = f"{kind.name}{INTERVAL_SUFFIX}"
-            hours = select("sum", counter.name, measurement, SITES, "time(1h)")
-            board = board.with_panel(
-                _curve(_title(kind.title.zh + "每小时", f"{kind.title.en} by hour"), counter.unit, hours, bars=True)
-            ).with_panel(
-                bargauge.Panel()
-                .title(_title(kind.title.zh + "合计", f"{kind.title.en} in total"))
-                .datasource(DATASOURCE)
-                .unit(UNITS.get(counter.unit, "short"))
-                .height(8)
-                .span(12)
-                .with_target(_lines(select("sum", counter.name, measurement, SITES, "")))
-            )
-    return board.build()
+        if counter is None:
+            continue
+        board = board.with_row(Row(_title(*kind.title)))
+        if drawn := kind.point(kind.demand) if kind.demand else None:
+            board = board.with_panel(_now(kind, drawn))
+        measurement = f"{kind.name}{INTERVAL_SUFFIX}"
+        hours = select("sum", counter.name, measurement, SITES, "time(1h)")
+        board = board.with_panel(_curve(_title("每小时", "By hour"), kind, counter, hours).span(16)).with_panel(
+            bargauge.Panel()
+            .title(_title("合计", "In total"))
+            .datasource(DATASOURCE)
+            .unit(_unit(counter))
+            .orientation(VizOrientation.HORIZONTAL)
+            .display_mode(BarGaugeDisplayMode.BASIC)
+            .reduce_options(ReduceDataOptions().calcs(["lastNotNull"]))
+            .min(0)
+            .height(8)
+            .span(8)
+            .with_target(_lines(select("sum", counter.name, measurement, SITES, "")))
+        )
+    return _built(board)
+
+
+def _now(kind: DeviceKind, drawn: Point) -> stat.Panel:
+    return (
+        stat.Panel()
+        .title(_title(f"当前{drawn.title.zh}", f"{drawn.title.en} now"))
+        .datasource(DATASOURCE)
+        .unit(_unit(drawn))
+        .interval(f"{kind.interval:g}s")
+        .color_mode(BigValueColorMode.NONE)
+        .graph_mode(BigValueGraphMode.AREA)
+        .reduce_options(ReduceDataOptions().calcs(["lastNotNull"]))
+        .height(5)
+        .span(24)
+        .with_target(_lines(select("mean", drawn.name, kind.name, SITES, "time($__interval)")))
+    )
 
 
 def files() -> dict[Path, str]:

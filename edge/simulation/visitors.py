@@ -49,11 +49,11 @@ class Visitors:
         """The cards shown in [minute, minute + 60 s), a whole minute in us: of those who come, and those who leave."""
         shown = []
         for come in range(minute - _LONGEST_STAY, minute + 1, MINUTE):
-            if visit := self.arrival(come):
+            if guest := self.arrival(come):
                 if come == minute:
-                    shown.append(Showing(visit.come, visit.card, "in"))
-                if minute <= visit.leave < minute + MINUTE:
-                    shown.append(Showing(visit.leave, visit.card, "out"))
+                    shown.append(Showing(guest.come, guest.card, "in"))
+                if minute <= guest.leave < minute + MINUTE:
+                    shown.append(Showing(guest.leave, guest.card, "out"))
         return sorted(shown)
 
     def arrival(self, minute: int) -> Visit | None:
