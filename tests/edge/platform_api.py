@@ -15,15 +15,6 @@ from fastapi import FastAPI, Request, Response
 from tests.servers import free_port
 
 
-class _Server(uvicorn.Server):
-    """Ends at once when told to: uvicorn looks ten times a second only."""
-
-    async def main_loop(self) -> None:
-        await self.on_tick(0)
-        while not self.should_exit:
-            await asyncio.sleep(0.005)  # noqa: ASYNC110 - a flag is all uvicorn has
-
-
 @dataclass
 class PlatformApi:
     """What it answers, and what it was asked; `delay` in seconds, `body` sent as it is."""
@@ -66,7 +57,7 @@ class PlatformApi:
     def up(self) -> Iterator["PlatformApi"]:
         """Serving for the length of the block."""
         config = uvicorn.Config(self.app(), port=self.port, log_level="error", timeout_graceful_shutdown=1)
-        server = _Server(config)
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         while not server.started:
