@@ -1,10 +1,13 @@
 # One image, every service: `docker run IMAGE ingest`, `analytics`, `api`, `edge`.
 FROM python:3.13-slim-bookworm AS build
 WORKDIR /src
-COPY requirements.lock pyproject.toml README.md LICENSE ./
-RUN python -m venv /opt/dayuan && /opt/dayuan/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY requirements.lock ./
+# The hashes of the lock are checked here; what only developers need stays behind in this stage.
+RUN pip wheel --no-cache-dir --require-hashes --wheel-dir /wheels -r requirements.lock
 COPY . .
-RUN /opt/dayuan/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+RUN pip wheel --no-index --find-links /wheels --no-deps --wheel-dir /wheels . \
+ && python -m venv /opt/dayuan \
+ && /opt/dayuan/bin/pip install --no-cache-dir --no-index --find-links /wheels 'dayuan[server,postgres]'
 
 FROM python:3.13-slim-bookworm
 RUN useradd --system --create-home --home-dir /var/lib/dayuan dayuan

@@ -9,12 +9,13 @@ from sqlalchemy import delete
 
 from api.auth import digest
 from bus.topics import is_segment
-from dayuan.parts import pepper, secret
+from dayuan.parts import make_folder, pepper, secret
 from dayuan.settings import Settings
 from dayuan.web import address
 from schema.errors import Stop
 from schema.instant import now
 from store.registry.base import Registry
+from store.registry.migrate import upgrade
 from store.registry.people import ApiToken, audit
 from store.registry.places import Site
 
@@ -33,7 +34,9 @@ def piece(settings: Settings, gate: str, site: str, building: str) -> str:
     """The part of an agent's configuration that tells of a gate, its secrets filled in; Stop where it cannot be one."""
     if wrong := [name for name in (gate, building) if not is_segment(name)]:
         raise Stop(f"{wrong[0]!r} must be 1 to 64 of a-z 0-9 _ -, beginning with a-z 0-9")
+    make_folder(settings.data)
     with closing(Registry(settings.registry_url)) as registry:
+        upgrade(registry)
         with registry.reading() as session:
             place = session.get(Site, site)
         if place is None:

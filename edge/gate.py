@@ -194,7 +194,8 @@ class Gate:
 
     def _failed(self, what: str, error: Exception) -> None:
         if what not in self._offline:
-            log.warning("gate %s: no %s from the platform: %s %s", self._device, what, type(error).__name__, error)
+            why = f"{type(error).__name__} {error}".partition("\n")[0]
+            log.warning("gate %s: no %s from the platform: %s", self._device, what, why)
         self._offline.add(what)
 
     def _recovered(self, what: str) -> None:

@@ -177,7 +177,3 @@ def test_every_variable_offers_what_is_there(variable: Board, ask: Ask) -> None:
 def test_a_panel_over_a_point_that_does_not_exist_would_be_seen(ask: Ask) -> None:
     panel = BOARDS["electricity-meter"]["panels"][1]
     assert ask(filled(panel["targets"][0]["query"].replace('"power"', '"pwoer"'))) == []
-
-
-def test_the_folder_holds_nothing_else() -> None:
-    assert sorted(path.name for path in FOLDER.iterdir()) == sorted(Path(path).name for path in files())

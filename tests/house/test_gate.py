@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from store.registry.base import Registry
 from store.registry.events import EventRow
 from store.registry.passes import PermitRow
 from store.registry.places import Device, Site
+from tests.house.one_box import OneBox, one_box
 from tests.house.platform import Platform, platform
 
 pytestmark = [pytest.mark.broker, pytest.mark.influx]
@@ -151,3 +152,28 @@ def test_what_a_gate_did_ends_in_the_registry_with_and_without_the_platform(hous
     ]
     registry.close()
     house.stop()
+
+
+def children(box: OneBox) -> list[str]:
+    """The command lines of processes that were told of the box's folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(process.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [line for line in found if str(box.folder / "var") in line]
+
+
+def test_the_demo_has_a_gate_that_may_ask_and_nothing_of_it_outlives_a_killed_platform(tmp_path: Path) -> None:
+    with one_box(tmp_path, simulation=True) as (box, _):
+        box.environment["DAYUAN_SIMULATION__DAYS"] = "1"
+        box.start()
+        box.sign_in()
+        box.wait(lambda: "gate-visitors" in {device["id"] for device in box.get("/sites/demo/devices")})
+        time.sleep(1)  # by then it has asked for the permit list
+        lines = children(box)
+        assert sorted("simulate" in line for line in lines) == [False, True], lines
+        assert not any("dayuan_" in line for line in lines)
+        said = (box.folder / "var/simulation.log").read_text()
+        assert "from the platform" not in said, said
+        box.kill()
+        box.wait(lambda: not children(box))
