@@ -62,10 +62,16 @@ def apply(session: Session, findings: Iterable[Finding], now: int) -> list[Chang
     So the same findings twice, or again after a restart, leave the same alarms and history.
     """
     known = rules()
+    newest: dict[tuple[str, str, str, str], Alarm | None] = {}
     changes = []
     for finding in sorted(findings, key=lambda finding: finding.end):
-        change = _apply(session, finding, known, now)
+        key = finding.series
+        cause = (key.site, key.device, key.point, finding.rule)
+        if cause not in newest:
+            newest[cause] = _newest(session, cause)
+        change = _apply(session, newest[cause], finding, known, now)
         if change is not None:
+            newest[cause] = change.alarm
             changes.append(change)
     return changes
 
@@ -106,15 +112,20 @@ def unshelve_due(session: Session, now: int) -> list[Change]:
     return [_unshelve(session, alarm, now, "", "") for alarm in due]
 
 
-def _apply(session: Session, finding: Finding, known: Mapping[str, Rule], now: int) -> Change | None:
-    key = finding.series
-    alarm = session.scalar(
+def _newest(session: Session, cause: tuple[str, str, str, str]) -> Alarm | None:
+    site, device, point, rule = cause
+    return session.scalar(
         select(Alarm)
-        .where(Alarm.site == key.site, Alarm.device == key.device, Alarm.point == key.point, Alarm.rule == finding.rule)
+        .where(Alarm.site == site, Alarm.device == device, Alarm.point == point, Alarm.rule == rule)
         .order_by(Alarm.end.desc(), Alarm.id.desc())
         .limit(1)
         .with_for_update()
     )
+
+
+def _apply(
+    session: Session, alarm: Alarm | None, finding: Finding, known: Mapping[str, Rule], now: int
+) -> Change | None:
     if alarm is not None and finding.end <= alarm.end:
         return None
     if alarm is None or alarm.phase == "closed":

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from sqlalchemy.orm import Session
+
 from analytics import alarms, notify, settling
 from analytics.calendar import Calendar
 from analytics.detect import Detection, detectors
@@ -27,6 +29,8 @@ SNAPSHOT = "detection"
 SNAPSHOT_EVERY = MINUTE
 LOOK_EVERY = 10 * SECOND
 """Between looks at what only the clock can tell: silent devices, and devices that were added or renamed."""
+PORTION = 500
+"""Findings worked into the alarms in one transaction."""
 STALE = DAY
 """Findings with older evidence open alarms, but nobody is called: history was sent again, or an outage caught up."""
 
@@ -105,16 +109,24 @@ class Analytics:
         notices: list[tuple[str, dict[str, Any]]] = [
             ("books", {"site": site}) for site in {item.key.site for item in work}
         ]
+        # In portions: ingest waits for the registry while a transaction is open, and history may bring thousands.
+        while self._found:
+            portion = self._found[:PORTION]
+            with self._registry.writing() as session:
+                notices += self._tell(session, alarms.apply(session, portion, now), now)
+            del self._found[:PORTION]
         with self._registry.writing() as session:
-            changes = [*alarms.apply(session, self._found, now), *alarms.unshelve_due(session, now)]
-            recent = [change for change in changes if change.alarm.end > now - STALE]
-            notify.enqueue(session, recent, self._channels, now)
-            notices += [
-                ("alarm", {"site": alarm.site, "id": alarm.id, "device": alarm.device, "effect": effect})
-                for alarm, effect in changes
-            ]
-        self._found = []
+            notices += self._tell(session, alarms.unshelve_due(session, now), now)
         return notices
+
+    def _tell(self, session: Session, changes: Sequence[alarms.Change], now: int) -> list[tuple[str, dict[str, Any]]]:
+        """Put on paper whom to call, and give the notices for those who look."""
+        recent = [change for change in changes if change.alarm.end > now - STALE]
+        notify.enqueue(session, recent, self._channels, now)
+        return [
+            ("alarm", {"site": alarm.site, "id": alarm.id, "device": alarm.device, "effect": effect})
+            for alarm, effect in changes
+        ]
 
     def _gauges(self, work: Sequence[Work]) -> Batch:
         """The new readings of the gauges that a detector looks at."""

@@ -27,10 +27,10 @@ _FAREWELL = 2.0
 class Client:
     """A session with a broker for as long as its `async with` block lives.
 
-    Entering raises RetryLater when the broker is not there within `patience` s, and Stop when it refuses us for good;
-    from then on a lost connection is made again, and what is still awaited is sent again. Every call raises Stop once
-    the broker has refused us for good. A client that has stopped reading, because too much waits unacknowledged, reads
-    no PUBACK either: acknowledge first, then await a publish.
+    Entering raises RetryLater when the broker is not there within `patience` s (None: it waits), and Stop when it
+    refuses us for good; from then on a lost connection is made again, and what is still awaited is sent again. Every
+    call raises Stop once the broker has refused us for good. A client that has stopped reading, because too much waits
+    unacknowledged, reads no PUBACK either: acknowledge first, then await a publish.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Client:
         link: Link,
         will: Will | None = None,
         *,
-        patience: float = 10.0,
+        patience: float | None = 10.0,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._link = link

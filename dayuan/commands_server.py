@@ -24,8 +24,10 @@ def serve(service: Callable[[Parts], Coroutine[Any, Any, None]]) -> None:
     """Open the parts and run a service until Ctrl-C."""
     handler = RichHandler(console=Console(stderr=True, highlight=False), show_path=False)
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", handlers=[handler])
-    for chatty in ("alembic", "httpx", "apprise", "uvicorn.error"):
+    for chatty in ("alembic", "httpx", "uvicorn.error"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # It logs the address of a channel it cannot use, token and all; analytics.notify says which channel it is.
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)
     # asyncio.run joins its threads before the parts are closed, so no write is cut off.
     with opened(Settings.load()) as parts:
         asyncio.run(service(parts))
@@ -47,7 +49,7 @@ async def analytics(parts: Parts) -> None:
     """Analytics alone, roused by the acknowledgements of ingest, its news told over the bus."""
     wake = services.Wake()
     org = parts.settings.org
-    async with Client(services.link(parts, "dayuan-analytics", session=False)) as client:
+    async with Client(services.link(parts, "dayuan-analytics", session=False), patience=None) as client:
 
         async def announce(kind: str, body: dict[str, Any]) -> None:
             await relay.tell(client, org, kind, body)
@@ -67,8 +69,10 @@ async def api(parts: Parts) -> None:
 
     hub = Hub()
     password = ensure_admin(parts.registry, secrets.token_bytes, now())
-    async with Client(services.link(parts, f"dayuan-api-{secrets.token_hex(4)}", session=False)) as client:
-        web.greet(console, parts, password)
+    async with Client(
+        services.link(parts, f"dayuan-api-{secrets.token_hex(4)}", session=False), patience=None
+    ) as client:
+        web.greet(console, parts, password, simulated=False)
         await until_signal(
             web=web.serve(parts, hub), relay=relay.listen(client, parts.settings.org, hub.offer, hub.announce, now)
         )

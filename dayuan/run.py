@@ -48,7 +48,7 @@ async def everything(parts: Parts, console: Console) -> None:
         }
         if settings.simulation.enabled:
             work["simulation"] = simulation(parts)
-        web.greet(console, parts, password)
+        web.greet(console, parts, password, simulated=settings.simulation.enabled)
         await until_signal(**work)
         console.print("[dim]stopping, everything that was acknowledged is on disk[/dim]")
 

@@ -82,7 +82,7 @@ def pipeline(parts: Parts, *listeners: Callable[[Batch], None]) -> Pipeline:
 
 async def ingest(parts: Parts, line: Pipeline) -> None:
     """Readings from the broker to the store."""
-    async with Client(link(parts, parts.settings.ingest.client, session=True)) as client:
+    async with Client(link(parts, parts.settings.ingest.client, session=True), patience=None) as client:
         await ingest_service.run(client, line, parts.settings.org)
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings.exceptions import SettingsError
 
 from schema.errors import Stop
 
@@ -44,7 +45,6 @@ class Alarms(_Section):
     """Whom alarms are told to: apprise addresses, such as `json://127.0.0.1:9000/hook` or `dingtalk://token`."""
 
     channels: list[SecretStr] = []
-    page: str = Field(default="", description="address of the web pages as the reader of a message sees it")
 
 
 class Simulation(_Section):
@@ -124,6 +124,10 @@ class Settings(BaseSettings):
             return cls()
         except tomllib.TOMLDecodeError as error:
             raise Stop(f"{file} is not TOML: {error}") from error
+        except SettingsError as error:
+            raise Stop(
+                f'settings (DAYUAN_... in the environment): {error}; lists are JSON, such as ["a", "b"]'
+            ) from error
         except ValidationError as error:
             faults = "; ".join(f"{'.'.join(map(str, item['loc']))}: {_said(item)}" for item in error.errors())
             raise Stop(f"settings ({file} or DAYUAN_... in the environment): {faults}") from error

@@ -75,7 +75,7 @@ def address(web: Web) -> str:
     return f"http://{host}:{web.port}"
 
 
-def greet(console: Console, parts: Parts, password: str | None) -> None:
+def greet(console: Console, parts: Parts, password: str | None, *, simulated: bool) -> None:
     """Say where to look and how to sign in."""
     where = address(parts.settings.web)
     console.rule("[bold]Dayuan 大院")
@@ -87,7 +87,7 @@ def greet(console: Console, parts: Parts, password: str | None) -> None:
         )
     else:
         console.print("  sign in 登录    admin and your password; forgotten: dayuan password admin")
-    if parts.settings.simulation.enabled:
+    if simulated:
         console.print("  a simulated compound is sending; its history fills in during the first minute")
         console.print("  模拟大院正在发送数据，历史数据将在一分钟内补齐")
     console.print("  Ctrl-C stops 停止")

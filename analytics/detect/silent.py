@@ -57,11 +57,16 @@ def _finding(device: SeriesKey, watch: Watch, context: Context, away: int, patie
     last = context.now if watch.last is None else watch.last
     where = context.where(device)
     if active:
-        minutes, every = away / MINUTE, watch.interval / 60
+        minutes, seconds = away / MINUTE, watch.interval
+        every = (
+            (f"{seconds:.3g}秒", f"{seconds:.3g} s")
+            if seconds < 60
+            else (f"{seconds / 60:.3g}分钟", f"{seconds / 60:.3g} min")
+        )
         reason = Text(
-            f"{where.zh}：自{context.when(device, last)}起无数据，已{minutes:.0f}分钟，正常每{every:.3g}分钟一次",
+            f"{where.zh}：自{context.when(device, last)}起无数据，已{minutes:.0f}分钟，正常每{every[0]}一次",
             f"{where.en}: no reading since {context.when(device, last)}, {minutes:.0f} min; one is expected every "
-            f"{every:.3g} min",
+            f"{every[1]}",
         )
     else:
         reason = Text(f"{where.zh}：数据已恢复", f"{where.en}: readings are back")
