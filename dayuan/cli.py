@@ -1,14 +1,11 @@
 """The command line: `dayuan --help`. Each command imports what it needs when it is called."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from dayuan import commands_bench, commands_edge
-from schema.errors import DayuanError
+from dayuan import commands_bench, commands_edge, commands_replay, commands_simulate
+from dayuan.saying import said
 
 app = typer.Typer(
     name="dayuan",
@@ -19,26 +16,10 @@ app = typer.Typer(
 )
 registry = typer.Typer(help="The registry database.", no_args_is_help=True)
 app.command("edge")(commands_edge.edge)
-app.command("replay")(commands_edge.replay)
-app.command("simulate")(commands_edge.simulate)
+app.command("replay")(commands_replay.replay)
+app.command("simulate")(commands_simulate.simulate)
 app.add_typer(registry, name="registry")
 app.add_typer(commands_bench.app, name="bench")
-
-
-@contextmanager
-def said() -> Iterator[None]:
-    """An error of ours ends the command with its message in one line and exit code 2."""
-    try:
-        yield
-    except DayuanError as error:
-        Console(stderr=True, highlight=False).print(f"[bold red]dayuan:[/bold red] {error}", soft_wrap=True)
-        raise typer.Exit(2) from None
-    except ModuleNotFoundError as error:
-        Console(stderr=True, highlight=False).print(
-            f"[bold red]dayuan:[/bold red] this command needs the server packages ({error.name} is missing): "
-            "pip install 'dayuan\\[server]'"
-        )
-        raise typer.Exit(2) from None
 
 
 @app.command()

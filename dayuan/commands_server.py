@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from typing import Any
 
 import typer
@@ -13,11 +14,12 @@ from rich.logging import RichHandler
 from bus.client import Client
 from dayuan import relay, services
 from dayuan.parts import Parts, opened
+from dayuan.saying import console
 from dayuan.settings import Settings
 from dayuan.until import until_signal
 from schema.instant import now
-
-console = Console(highlight=False)
+from store.registry.base import Registry
+from store.registry.migrate import upgrade
 
 
 def serve(service: Callable[[Parts], Coroutine[Any, Any, None]]) -> None:
@@ -90,8 +92,10 @@ def password(user: str) -> None:
     """A new one-time password for an account."""
     from api.passwords import reissue
 
-    with opened(Settings.load()) as parts:
-        new = reissue(parts.registry, user, secrets.token_bytes, now())
+    # Not opened(): the store may be in use by the platform that is running.
+    with closing(Registry(Settings.load().registry_url)) as registry:
+        upgrade(registry)
+        new = reissue(registry, user, secrets.token_bytes, now())
     console.print(f"{user} / [bold]{new}[/bold]   (once: they choose their own next)")
 
 

@@ -1,5 +1,6 @@
 """The parts every service works with, opened as the settings say and closed at the end."""
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -63,10 +64,12 @@ def secret(settings: Settings) -> str:
     if settings.secret.get_secret_value():
         return settings.secret.get_secret_value()
     path = settings.data / "secret"
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii").strip()
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(32))
+    if not path.exists():
+        # Whole before it is there: a service that starts at the same moment reads all of it or makes none.
+        new = path.with_name(f"secret.{os.getpid()}")
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+        with contextlib.suppress(FileExistsError):
+            os.link(new, path)
+        new.unlink()
     return path.read_text(encoding="ascii").strip()

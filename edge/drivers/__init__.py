@@ -1,7 +1,7 @@
 """Drivers of field buses: one file a protocol, named like a device's section, imported when a device has one.
 
 `[devices.modbus]` names edge/drivers/modbus.py. Such a file declares what `Bus` says; there is no list to add it to.
-A file with an underscore in its name belongs to a driver and is none.
+A file that declares no `Section` belongs to another and is no driver.
 """
 
 import pkgutil
@@ -15,7 +15,6 @@ import msgspec
 from devices.kind import DeviceKind
 from edge.driver import Driver
 from schema.errors import Stop
-from schema.reading import Reading
 from schema.text import Text
 
 
@@ -29,11 +28,19 @@ class Wired(NamedTuple):
     section: Any
 
 
+class Value(NamedTuple):
+    """What a point of a probed meter reads."""
+
+    point: str
+    value: float
+    unit: str
+
+
 class Found(NamedTuple):
     """A meter that answered a probe: what it seems to be, what it reads, and the configuration that reads it."""
 
     title: Text
-    readings: tuple[Reading, ...]
+    values: tuple[Value, ...]
     toml: str
 
 
@@ -41,7 +48,7 @@ class Bus(Protocol):
     """What the file of a driver declares."""
 
     Section: type[msgspec.Struct]
-    """The section of a device; its `url` has the scheme `<driver>+...` and says where the line is."""
+    """The section of a device; its `url` says where the line is."""
 
     def connect(self, wired: Sequence[Wired]) -> AbstractAsyncContextManager[dict[str, Driver]]:
         """The drivers of devices by id; a line opens when it is first read and closes with the block."""
@@ -53,18 +60,26 @@ class Bus(Protocol):
 
 
 def names() -> list[str]:
-    """The names of all drivers."""
-    return [module.name for module in pkgutil.iter_modules(__path__) if "_" not in module.name]
+    """The names of the drivers that can be used here."""
+    return [module.name for module in pkgutil.iter_modules(__path__) if _loaded(module.name, missing_ok=True)]
 
 
 def bus(name: str) -> Bus:
     """The driver of that name; Stop for one that is not there, or whose library is not installed."""
-    if name not in names():
+    found = _loaded(name) if name in {module.name for module in pkgutil.iter_modules(__path__)} else None
+    if found is None:
         raise Stop(f"there is no driver {name!r}; known are {', '.join(names())}")
+    return found
+
+
+def _loaded(name: str, *, missing_ok: bool = False) -> Bus | None:
     try:
-        return cast(Bus, import_module(f"{__name__}.{name}"))
+        module = import_module(f"{__name__}.{name}")
     except ModuleNotFoundError as error:
+        if missing_ok:
+            return None
         raise Stop(f"the driver {name!r} needs {error.name}: pip install {error.name}") from error
+    return cast(Bus, module) if hasattr(module, "Section") else None
 
 
 @asynccontextmanager
@@ -79,5 +94,5 @@ async def connect(wired: Sequence[Wired]) -> AsyncIterator[dict[str, Driver]]:
 
 
 async def probe(url: str) -> list[Found]:
-    """Who answers at a url such as modbus+tcp://192.0.2.7; Stop for a scheme that no driver has."""
+    """Who answers at a url that begins with the name of its driver, such as modbus+tcp://192.0.2.7."""
     return await bus(url.partition(":")[0].partition("+")[0]).probe(url)

@@ -89,10 +89,10 @@ class RegisterMap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         for name in sorted(points, key=lambda name: (self._function(name), self.points[name].address)):
             entry, function = self.points[name], self._function(name)
             last = found[-1] if found else None
-            if last and last.function == function and entry.address - (last.address + last.count) <= self.gap:
-                count = max(last.count, entry.address + entry.count - last.address)
-                if count <= self.most:
-                    found[-1] = Request(function, last.address, count, (*last.points, name))
+            if last and last.function == function and entry.address - (last.address + last.length) <= self.gap:
+                length = max(last.length, entry.address + entry.count - last.address)
+                if length <= self.most:
+                    found[-1] = Request(function, last.address, length, (*last.points, name))
                     continue
             found.append(Request(function, entry.address, entry.count, (name,)))
         return found
@@ -117,7 +117,7 @@ class Request(NamedTuple):
 
     function: Function
     address: int
-    count: int
+    length: int
     points: tuple[str, ...]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from dayuan.commands_edge import app
+from dayuan.cli import app
 from schema.instant import DAY, HOUR, now
 from tests.broker import Broker, mosquitto
 from tests.edge.arrived import Arrived
@@ -22,7 +22,7 @@ from tests.edge.test_replay import START, hourly
 
 pytestmark = pytest.mark.broker
 
-COMMAND = (sys.executable, "-c", "from dayuan.commands_edge import app; app()")
+COMMAND = (sys.executable, "-c", "from dayuan.cli import app; app()")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -94,9 +93,18 @@ def test_provisioning_names_the_data_source_and_the_folder_the_dashboards_ask_fo
 
 @pytest.fixture(scope="module")
 def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
-    """Asks an InfluxDB that holds two hours of every point of every kind, written through our own store."""
-    with influxdb(tmp_path_factory.mktemp("influxdb")) as server:
-        store = open_store(f"influxdb://127.0.0.1:{server.port}/dayuan")
+    """Asks, as one who may only read, an InfluxDB that our store filled with two hours of every point of every kind."""
+    with influxdb(tmp_path_factory.mktemp("influxdb"), auth=True) as server:
+        address = f"http://127.0.0.1:{server.port}/query"
+        with httpx.Client(trust_env=False) as client:
+            for statement in (
+                "CREATE USER dayuan WITH PASSWORD 'w' WITH ALL PRIVILEGES",
+                "CREATE DATABASE dayuan",
+                "CREATE USER grafana WITH PASSWORD 'r'",
+                "GRANT READ ON dayuan TO grafana",
+            ):
+                client.post(address, data={"q": statement}, auth=("dayuan", "w")).raise_for_status()
+        store = open_store(f"influxdb://dayuan:w@127.0.0.1:{server.port}/dayuan")
         for key, every in series():
             times = np.arange(T0, T0 + HOURS * 60 * MINUTE, every)
             store.write(Batch.of([key], [0] * len(times), times, np.linspace(1.0, 2.0, len(times))))
@@ -104,7 +112,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
 
         def query(statement: str) -> list[Board]:
             parameters = {"db": "dayuan", "epoch": "ms", "q": statement}
-            answer = httpx.post(f"http://127.0.0.1:{server.port}/query", data=parameters, trust_env=False)
+            answer = httpx.post(address, data=parameters, auth=("grafana", "r"), trust_env=False)
             answer.raise_for_status()
             (result,) = answer.json()["results"]
             assert "error" not in result, f"{statement}: {result['error']}"
