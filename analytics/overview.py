@@ -27,7 +27,7 @@ from analytics.canteen import Cabinet, Service
 from analytics.ledger import ceil
 from analytics.occupancy import Heads
 from analytics.power import power_now, power_today
-from analytics.scene import LATE, OFFLINE, Scene, unit_of
+from analytics.scene import Scene, health, unit_of
 from analytics.targets import Basis, Goal, track
 from analytics.typical import WEEKS, Grid, Load, Profile, midnight
 from devices import kinds
@@ -200,10 +200,8 @@ def _health(scene: Scene) -> Devices:
     unhealthy = []
     for device in scene.devices:
         last = scene.heard(device)
-        age = scene.age(device.state_since if last is None else last, device)
-        # History sent again is as old as it is; only its agent can be away.
-        silent = 0.0 if device.replay else age
-        if device.state != "offline" and silent <= LATE:
+        state = health(device, last, scene.now)
+        if state == "online":
             continue
         unhealthy.append(
             DeviceHealth(
@@ -211,7 +209,7 @@ def _health(scene: Scene) -> Devices:
                 title=Text(device.title_zh, device.title_en),
                 kind=device.kind,
                 building=device.building,
-                state="offline" if device.state == "offline" or silent > OFFLINE else "late",
+                state=state,
                 last=None if last is None else scene.iso(last),
             )
         )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Literal
 
 from analytics.calendar import Calendar
 from devices import kinds
@@ -65,6 +66,20 @@ class Scene:
     def age(self, time: int, device: Device) -> float:
         """How old that is, in expected intervals of the device."""
         return (self.now - time) / max(device.interval * SECOND, SHORTEST)
+
+
+def health(device: Device, heard: int | None, now: int) -> Literal["online", "late", "offline"]:
+    """Late beyond 2 expected intervals since it was heard (or announced), offline beyond 3 or when it said farewell.
+
+    One without a rhythm of its own (interval 0), or that sends history again, is away only when it says so.
+    """
+    if device.state == "offline":
+        return "offline"
+    if device.replay or not device.interval:
+        return "online"
+    since = max(heard or 0, device.state_since)
+    age = (now - since) / max(device.interval * SECOND, SHORTEST)
+    return "online" if age <= LATE else "late" if age <= OFFLINE else "offline"
 
 
 def unit_of(carrier: Carrier | str) -> str:

@@ -59,6 +59,7 @@ class Analytics:
         self._lock = threading.Lock()
         self._looked = self._saved = 0
         self._unsaved = False
+        self._work: list[Work] = []
         self._found: list[Finding] = []
         self._titles: dict[tuple[str, str], Text] = {}
         self._calendars: dict[str, Calendar] = {}
@@ -80,8 +81,12 @@ class Analytics:
 
     def _step(self, limit: int) -> News:
         now = self._clock()
-        with self._registry.writing() as session:
-            work = worklist.take(session, limit)
+        # What was taken while the store was away is still to be worked in.
+        if not self._work:
+            with self._registry.writing() as session:
+                self._work = worklist.take(session, limit)
+        work = self._work
+        self._unsaved = self._unsaved or bool(work)
         look = now - self._looked >= LOOK_EVERY
         if look or any((item.key.site, item.key.device) not in self._titles for item in work):
             self._look()
@@ -90,16 +95,18 @@ class Analytics:
         settled = settling.settle(self._store, work)
         # The detectors have moved on when the registry cannot be written: what they found is kept for the next try.
         self._found += self._detection.update(Batch.concat([settled, self._gauges(work)]), context)
+        self._work = []
         if look:
             self._found += self._silent(context)
         notices = self._conclude(work, now)
-        self._unsaved = self._unsaved or bool(work)
         # A lull is the time to save; where there is none, once in a while.
         if self._unsaved and (not work or now - self._saved >= SNAPSHOT_EVERY):
             self._save(now)
         return News(notices, more=len(work) == limit, unsaved=self._unsaved)
 
     def _save(self, now: int) -> None:
+        if self._work:
+            return  # taken and not worked in: the next one is to find it in the worklist
         with self._registry.writing() as session:
             snapshots.save(session, SNAPSHOT, self._detection.dump(), now)
             worklist.done(session)

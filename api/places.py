@@ -6,13 +6,12 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Path
 
-from analytics.scene import LATE, OFFLINE, SHORTEST
+from analytics.scene import health
 from api.auth import Viewer
 from api.context import Context, Ctx
 from api.problems import not_found
 from devices import kinds
 from schema.batch import Batch
-from schema.instant import SECOND
 from schema.series import SeriesKey
 from store.registry.places import Device, Site
 
@@ -70,13 +69,8 @@ def last_seen(latest: Batch) -> dict[str, int]:
     return seen
 
 
-def health(device: Device, seen: int | None, now: int) -> Health:
-    """Late beyond 2 expected intervals, offline beyond 3 or when its agent says so; replayed history is never late."""
-    if device.state == "offline":
-        return "offline"
-    if seen is None:
+def state_of(device: Device, seen: int | None, now: int) -> Health:
+    """The health of a device, or that it has never sent a reading though it should have."""
+    if seen is None and device.interval and not device.replay and device.state == "online":
         return "never"
-    age = (now - seen) / max(device.interval * SECOND, SHORTEST)
-    if device.replay or age <= LATE:
-        return "online"
-    return "late" if age <= OFFLINE else "offline"
+    return health(device, seen, now)

@@ -17,7 +17,7 @@ from api.pages.icon import icon
 from api.pages.number import figure, moment
 from api.pages.segments import segments
 from api.pages.visit import Visit
-from api.places import health, last_seen, series_of
+from api.places import last_seen, series_of, state_of
 from devices import kinds
 from devices.kind import Point
 from schema.text import Text
@@ -63,7 +63,7 @@ def _look(visit: Visit) -> Seen | None:
     batch = context.store.latest(series_of([device]))
     rows = zip(batch.code.tolist(), batch.time.tolist(), batch.value.tolist(), strict=True)
     newest = {batch.keys[code].point: (time, value) for code, time, value in rows}
-    return Seen(device, health(device, last_seen(batch).get(device.id), context.clock()), newest)
+    return Seen(device, state_of(device, last_seen(batch).get(device.id), context.clock()), newest)
 
 
 def _head(visit: Visit, seen: Seen) -> None:

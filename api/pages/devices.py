@@ -11,7 +11,7 @@ from api.pages.figure_card import unit
 from api.pages.frame import frame
 from api.pages.number import figure, moment
 from api.pages.visit import Visit
-from api.places import health, last_seen, series_of
+from api.places import last_seen, series_of, state_of
 from devices import kinds
 from schema.text import Text
 from store.registry.places import Device
@@ -92,7 +92,7 @@ def _rows(visit: Visit) -> list[Row]:
         for code, value in zip(batch.code.tolist(), batch.value.tolist(), strict=True)
     }
     return [
-        Row(device, health(device, seen.get(device.id), now), seen.get(device.id), _latest(device, newest))
+        Row(device, state_of(device, seen.get(device.id), now), seen.get(device.id), _latest(device, newest))
         for device in known
     ]
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from api.context import Ctx
 from api.moments import iso
-from api.places import DeviceOf, Health, SiteOf, health, last_seen, series_of, zone_of
+from api.places import DeviceOf, Health, SiteOf, last_seen, series_of, state_of, zone_of
 from api.routes.sites import Title
 from devices import kinds
 from store.registry import places
@@ -103,6 +103,6 @@ def _device(site: places.Site, device: places.Device, seen: int | None, now: int
         replay=device.replay,
         state=device.state,
         state_since=iso(device.state_since, zone),
-        health=health(device, seen, now),
+        health=state_of(device, seen, now),
         last_seen=iso(seen, zone) if seen is not None else None,
     )

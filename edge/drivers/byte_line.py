@@ -1,4 +1,4 @@
-"""A byte line to a field bus: a serial device, or a gateway that carries one over TCP; half duplex, one question a time.
+"""A byte line to a field bus, a serial device or a gateway that carries one over TCP: one question at a time.
 
 dlt645+serial:///dev/ttyUSB0?baud=2400&parity=E&stop=1    dlt645+tcp://192.0.2.7:4001
 """
@@ -8,7 +8,8 @@ import fcntl
 import logging
 import os
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -26,10 +27,12 @@ _SHORTEST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
 _LONGEST_REST = 60.0
 _UNHEARD = 3
-"""Questions in a row without a single byte back, after which the line is opened anew: a gateway may have forgotten us."""
+"""Questions in a row without a byte back, after which the line is opened anew: a gateway may have forgotten us."""
 
 _PARITY = {"N": 0, "E": termios.PARENB, "O": termios.PARENB | termios.PARODD}
-_SPEEDS = {baud: int(getattr(termios, f"B{baud}")) for baud in (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)}
+_SPEEDS = {
+    baud: int(getattr(termios, f"B{baud}")) for baud in (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+}
 
 
 class Gateway(NamedTuple):
@@ -49,7 +52,7 @@ class Serial(NamedTuple):
 
 
 def place(url: str) -> Gateway | Serial:
-    """What the url of a line, `<driver>+tcp:` or `<driver>+serial:`, names; ValueError that says what is wrong with it."""
+    """What a url, `<driver>+tcp:` or `<driver>+serial:`, names; ValueError that says what is wrong with it."""
     driver, _, rest = url.partition("+")
     forms = f"write {driver.partition(':')[0]}+tcp://host:port or {driver.partition(':')[0]}+serial:///dev/ttyUSB0?baud=2400&parity=E&stop=1"
     parts = urlsplit(rest)
@@ -121,7 +124,7 @@ class Line:
         self._rested(who)
         async with self._turn:
             self._rested(who)
-            port = self._port or await self._open()
+            port = await self._ready()
             try:
                 await self._settle(port)
                 self._clean = False
@@ -139,6 +142,11 @@ class Line:
             self._clean = True
             self._resting.pop(who, None)
             return answer
+
+    async def open(self) -> None:
+        """Make sure that the line is open; RetryLater if it cannot be."""
+        async with self._turn:
+            await self._ready()
 
     def close(self) -> None:
         """Let go of the line; the next question opens it again."""
@@ -205,7 +213,9 @@ class Line:
         self._again = asyncio.get_running_loop().time() + pause
         return RetryLater(f"{self._name}: {error}", pause)
 
-    async def _open(self) -> _Port:
+    async def _ready(self) -> _Port:
+        if self._port is not None:
+            return self._port
         left = self._again - asyncio.get_running_loop().time()
         if left > 0:
             raise RetryLater(f"{self._name}: away; the next try is in {left:.0f} s", left)
@@ -219,6 +229,22 @@ class Line:
             raise self._lose(error if str(error) else TimeoutError(f"not open within {_OPENING:g} s")) from error
         self._clean = False
         return self._port
+
+
+@contextmanager
+def shared() -> Iterator[Callable[[str], Line]]:
+    """Gives the line of a url, the same to all that name it; closes them at the end."""
+    with ExitStack() as stack:
+        lines: dict[Gateway | Serial, Line] = {}
+
+        def line(url: str) -> Line:
+            where = place(url)
+            if where not in lines:
+                lines[where] = Line(where)
+                stack.callback(lines[where].close)
+            return lines[where]
+
+        yield line
 
 
 async def _connect(gateway: Gateway) -> _Port:

@@ -1,8 +1,17 @@
-"""Electricity meters that speak DL/T 645-2007, on a serial line or behind a gateway (dlt645+serial:, dlt645+tcp:)."""
+"""DL/T 645-2007: reads an electricity meter, on a serial line or behind a gateway.
 
-import logging
+```toml
+[devices.dlt645]
+url = "dlt645+serial:///dev/ttyUSB0?baud=2400&parity=E"     # or dlt645+tcp://192.0.2.7:4001
+address = "202610010042"                                    # the digits on its face
+ct = 40                                                     # 200 A / 5 A; pt likewise
+points = { energy = "00010000", power = "02030000" }        # instead of those of POINTS
+```
+"""
+
+import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from decimal import Decimal
 from typing import Annotated
 
@@ -11,17 +20,15 @@ import msgspec
 from devices import kinds
 from devices.kind import DeviceKind
 from edge.driver import Driver
-from edge.drivers import Found, Wired
+from edge.drivers import Found, Value, Wired
 from edge.drivers import dlt645_frame as wire
-from edge.drivers.byte_line import Line, place
+from edge.drivers.byte_line import Line, place, shared
+from edge.drivers.left_out import LeftOut
 from edge.drivers.register_check import Registers
-from schema.errors import Reject, RetryLater
-from schema.instant import now as wall_clock
+from schema.errors import Reject, RetryLater, Stop
 from schema.quantity import UNITS, conversion
 from schema.reading import Reading
 from schema.text import Text
-
-log = logging.getLogger(__name__)
 
 POINTS = {
     "energy": "00010000",
@@ -53,7 +60,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ct: Positive = 1.0
     pt: Positive = 1.0
     points: dict[str, str] | None = None
-    patience: Positive = 1.0
+    timeout: Positive = 1.0
 
     def __post_init__(self) -> None:
         if not self.url.startswith("dlt645+"):
@@ -73,12 +80,12 @@ class Meter:
         self._kind = kind
         self._address = section.address.zfill(12)
         self._ratios = Decimal(str(section.ct)), Decimal(str(section.pt))
-        self._patience = section.patience
+        self._within = section.timeout
         self._line = line
         wanted = POINTS if section.points is None else section.points
         self._points = {point: int(di, 16) for point, di in wanted.items() if kind.point(point)}
         self._registers = Registers(_FASTEST)
-        self._left: dict[str, str] = {}
+        self._left_out = LeftOut(device)
 
     @property
     def width(self) -> float:
@@ -91,15 +98,15 @@ class Meter:
         for point, di in self._points.items():
             try:
                 readings.append(await self._read(point, di, now))
-                self._say(point, "")
+                self._left_out.remove(point)
             except Reject as error:
-                self._say(point, str(error))
+                self._left_out.add(point, error)
                 failure: Reject | RetryLater = error
             except RetryLater as error:
                 if not readings:
                     raise
                 # Whoever falls silent half-way would cost the others on the line a time-out for each point.
-                self._say(point, str(error))
+                self._left_out.add(point, error)
                 break
         if not readings and self._points:
             raise failure
@@ -119,47 +126,36 @@ class Meter:
         return Reading(self._device, point, now, primary, form.unit)
 
     async def _value(self, di: int) -> Decimal | None:
-        part = await ask(self._line, self._address, di, self._patience)
+        part = await ask(self._line, self._address, di, self._within)
         return wire.values(di, part.data)[0]
-
-    def _say(self, point: str, why: str) -> None:
-        before = self._left.get(point, "")
-        if why and not before:
-            log.warning("%s: %s is left out: %s", self._device, point, why)
-        elif before and not why:
-            log.info("%s: %s is read again", self._device, point)
-        self._left[point] = why
 
 
 @asynccontextmanager
 async def connect(wired: Sequence[Wired]) -> AsyncIterator[dict[str, Driver]]:
-    """The meters by device id, those of one line sharing it; ValueError for a point that their kind does not have."""
-    async with AsyncExitStack() as stack:
-        lines: dict[object, Line] = {}
+    """The meters by device id, those of one line sharing it; Stop for a point that their kind does not have."""
+    with shared() as line:
         meters: dict[str, Driver] = {}
         for device, kind, _, _, section in wired:
-            for point in section.points or ():
-                _fits(point, section.points[point], kind)
-            where = place(section.url)
-            if where not in lines:
-                lines[where] = Line(where)
-                stack.callback(lines[where].close)
-            meters[device] = Meter(device, kind, section, lines[where])
+            for point, di in (section.points or {}).items():
+                _fits(device, kind, point, di)
+            meters[device] = Meter(device, kind, section, line(section.url))
         yield meters
 
 
 async def probe(url: str) -> list[Found]:
-    """The meter on a line, which must be alone there: it is asked for its address by the wildcard; [] if none answers."""
-    line = Line(place(url))
+    """The meter on a line where it is alone: whoever is there is asked for its address, [] if nobody answers."""
     try:
+        where = place(url)
+    except ValueError as error:
+        raise Stop(str(error)) from error
+    with closing(Line(where)) as line:
+        await line.open()
         address = await _address(line)
         return [] if address is None else [await _found(line, url, address)]
-    finally:
-        line.close()
 
 
 async def ask(line: Line, address: str, di: int, within: float) -> wire.Part:
-    """The data of an identifier, all its frames together, a silent meter asked twice; Reject("refused") from the meter."""
+    """The data of an identifier, all its frames together; a silent meter is asked twice. Reject when it refuses."""
     part = await _ask(line, address, di, 0, within)
     data, more, follow = part.data, part.more, 0
     while more:
@@ -177,20 +173,22 @@ def scaled(value: Decimal, form: wire.Item, ct: Decimal, pt: Decimal) -> Decimal
 
 
 async def _ask(line: Line, address: str, di: int, follow: int, within: float) -> wire.Part:
+    try:
+        return await _ask_once(line, address, di, follow, within)
+    except RetryLater as error:
+        if error.after:
+            raise
+    return await _ask_once(line, address, di, follow, within)
+
+
+async def _ask_once(line: Line, address: str, di: int, follow: int, within: float) -> wire.Part:
     parser = wire.Parser()
 
     def take(chunk: bytes) -> wire.Part | None:
         parts = (wire.answer(frame, address, di, follow) for frame in parser.feed(chunk))
         return next((part for part in parts if part), None)
 
-    question = wire.question(address, di, follow)
-    try:
-        return await line.ask(f"meter {address}", question, take, within)
-    except RetryLater as error:
-        if error.after:
-            raise
-    parser = wire.Parser()
-    return await line.ask(f"meter {address}", question, take, within)
+    return await line.ask(f"meter {address}", wire.question(address, di, follow), take, within)
 
 
 async def _address(line: Line) -> str | None:
@@ -213,9 +211,9 @@ async def _found(line: Line, url: str, address: str) -> Found:
     section = Section(url=url, address=address)
     kind = kinds()["electricity_meter"]
     try:
-        readings = tuple(await Meter(f"meter-{address}", kind, section, line).read(wall_clock()))
+        readings = await Meter(f"meter-{address}", kind, section, line).read(0)
     except (Reject, RetryLater):
-        readings = ()
+        readings = []
     model = ""
     with suppress(Reject, RetryLater):
         raw = (await ask(line, address, _MODEL, 1.0)).data
@@ -232,25 +230,22 @@ address = "{address}"
 ct = 1  # current transformer ratio, 40 for 200/5 A
 pt = 1  # voltage transformer ratio
 """
-    return Found(title, readings, toml)
+    return Found(title, tuple(Value(each.point, each.value, each.unit) for each in readings), toml)
 
 
 def _item(point: str, di: str) -> wire.Item:
+    if not re.fullmatch("[0-9A-Fa-f]{8}", di):
+        raise ValueError(f"point {point!r}: data identifier {di!r} must be 8 hex digits, like 00010000")
     try:
-        if len(di) != 8:
-            raise ValueError
-        number = int(di, 16)
-    except ValueError:
-        raise ValueError(f"point {point!r}: data identifier {di!r} must be 8 hex digits, like 00010000") from None
-    try:
-        return wire.item(number)
+        return wire.item(int(di, 16))
     except Reject as error:
         raise ValueError(f"point {point!r}: {error.detail}") from None
 
 
-def _fits(point: str, di: str, kind: DeviceKind) -> None:
+def _fits(device: str, kind: DeviceKind, point: str, di: str) -> None:
     about, unit = kind.point(point), _item(point, di).unit
     if about is None:
-        raise ValueError(f"{kind.name} has no point {point!r}; its points are {', '.join(p.name for p in kind.points)}")
+        known = ", ".join(each.name for each in kind.points)
+        raise Stop(f"device {device!r}: a {kind.name} has no point {point!r}; its points are {known}")
     if unit not in UNITS or UNITS[unit].quantity != about.quantity:
-        raise ValueError(f"{di} is in {unit}, but {point!r} of {kind.name} measures {about.quantity}")
+        raise Stop(f"device {device!r}: {di} is in {unit}, but {point!r} measures {about.quantity}")

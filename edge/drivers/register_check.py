@@ -20,7 +20,9 @@ class Registers:
         self._fastest = fastest
         self._stood: dict[str, tuple[int, Decimal]] = {}
 
-    async def believe(self, name: str, now: int, value: Decimal, again: Callable[[], Awaitable[Decimal | None]]) -> Decimal:
+    async def believe(
+        self, name: str, now: int, value: Decimal, again: Callable[[], Awaitable[Decimal | None]]
+    ) -> Decimal:
         """The value, from a second reading where the first does not go on; Reject("unsteady") if those two disagree."""
         stood = self._stood.get(name)
         if stood is None or not self._follows(*stood, now, value):

@@ -20,10 +20,16 @@ async def serve(where: str, units: dict[str, dict[str, list[int]]]) -> None:
         )
         for unit, blocks in units.items()
     ]
+    at = 6 if where.isdecimal() else 0
+
+    def silence(sending: bool, packet: bytes) -> bytes:
+        return b"" if sending and str(packet[at]) not in units else packet
+
+    server: ModbusTcpServer | ModbusSerialServer
     if where.isdecimal():
-        server = ModbusTcpServer(devices, address=("127.0.0.1", int(where)), ignore_missing_devices=True)
+        server = ModbusTcpServer(devices, address=("127.0.0.1", int(where)), trace_packet=silence)
     else:
-        server = ModbusSerialServer(devices, port=where, baudrate=115200, ignore_missing_devices=True)
+        server = ModbusSerialServer(devices, port=where, baudrate=115200, trace_packet=silence)
     await server.serve_forever()
 
 

@@ -1,0 +1,25 @@
+"""Points that a device does not bring though they are wanted: said when it begins and when it ends."""
+
+import logging
+
+log = logging.getLogger(__name__)
+
+
+class LeftOut:
+    """The points that a device leaves out."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._points: set[str] = set()
+
+    def add(self, point: str, why: Exception) -> None:
+        """The point could not be read."""
+        if point not in self._points:
+            log.warning("%s: %s is left out: %s", self._device, point, why)
+        self._points.add(point)
+
+    def remove(self, point: str) -> None:
+        """The point was read."""
+        if point in self._points:
+            log.info("%s: %s is read again", self._device, point)
+        self._points.discard(point)

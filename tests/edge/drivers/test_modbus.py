@@ -1,0 +1,351 @@
+"""The Modbus driver against real servers, and against peers that misbehave."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge.driver import poll
+from edge.drivers import connect, probe
+from edge.drivers.modbus import Section
+from edge.drivers.modbus_line import Line, place
+from schema.errors import Reject, RetryLater, Stop
+from schema.instant import now
+from schema.reading import Reading
+from tests.edge.drivers.modbus_peers import Units, crc, floats, generic, line_pair, peer, server, wired
+from tests.servers import free_port
+
+pytestmark = pytest.mark.anyio
+
+# An Acrel behind 200/5 A: 000AH energy, 97 volts, 100 amperes, 106 power, 118 power factor, 119 frequency.
+ACREL = {
+    "10": [0x0001, 0xE240],
+    "97": [2305, 2310, 2299, 250, 251, 252, *[0] * 3, 65036, *[0] * 8],
+    "115": [0, 0, 0, 950, 5001],
+}
+ACREL["97"] = ACREL["97"][:18]
+# A Schneider that has no power factor at the moment, and knows only the registers of its list.
+SCHNEIDER = {
+    "3009": floats(12.5),
+    "3035": floats(231.5),
+    "3059": floats(8.25),
+    "3083": [0xFFC0, 0x0000],
+    "3109": floats(49.98),
+    "3203": [0, 0, 0x0001, 0xE240],
+}
+UNITS: Units = {"1": ACREL, "2": SCHNEIDER, "3": generic(900000.25), "9": {"500": [1]}}
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    chosen = free_port()
+    with server(tmp_path_factory.mktemp("modbus"), chosen, UNITS):
+        yield chosen
+
+
+def values(readings: list[Reading] | tuple[Reading, ...]) -> dict[str, float]:
+    return {reading.point: round(reading.value, 6) for reading in readings}
+
+
+async def test_an_acrel_behind_transformers_reads_primary_values(port: int) -> None:
+    meter = wired("m", url=f"modbus+tcp://127.0.0.1:{port}", unit=1, map="acrel-adl3000", ct=40, pt=100)
+    async with connect([meter]) as drivers:
+        readings = await drivers["m"].read(7)
+    assert {reading.time for reading in readings} == {7}
+    assert values(list(readings)) == {
+        "energy": 1234.56 * 4000,
+        "voltage": 23050.0,
+        "current": 100.0,
+        "power": -0.5 * 4000,
+        "power_factor": 0.95,
+    }
+
+
+async def test_a_point_without_a_value_is_left_out_and_what_is_refused_together_is_asked_alone(port: int) -> None:
+    async with connect([wired("m", url=f"modbus+tcp://127.0.0.1:{port}", unit=2, map="schneider-pm5000")]) as drivers:
+        for _ in range(2):
+            readings = await drivers["m"].read(0)
+            assert values(list(readings)) == {"current": 12.5, "voltage": 231.5, "power": 8.25, "energy": 123456.0}
+
+
+async def test_a_meter_of_another_model_is_refused_and_the_reason_told(port: int) -> None:
+    async with connect([wired("m", url=f"modbus+tcp://127.0.0.1:{port}", unit=9)]) as drivers:
+        with pytest.raises(Reject, match="unit 9 answers illegal address to registers 0 to 3"):
+            await drivers["m"].read(0)
+
+
+async def test_points_a_meter_lacks_are_told_once(tmp_path: Path, port: int, caplog: pytest.LogCaptureFixture) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(
+        'title = ["表", "Meter"]\nkind = "electricity_meter"\n[points]\n'
+        'energy = { address = 0, type = "f64", unit = "kWh" }\npower = { address = 900, type = "f32", unit = "kW" }\n'
+    )
+    async with connect([wired("m", url=f"modbus+tcp://127.0.0.1:{port}", unit=3, map_file=mine)]) as drivers:
+        for _ in range(3):
+            assert values(list(await drivers["m"].read(0))) == {"energy": 900000.25}
+    assert [record.message for record in caplog.records] == [
+        "m: no power: modbus_refused: unit 3 answers illegal address to registers 900 to 901"
+    ]
+
+
+async def test_a_silent_unit_costs_the_others_of_its_line_one_time_out_and_then_nothing(port: int) -> None:
+    url = f"modbus+tcp://127.0.0.1:{port}"
+    meters = [wired("dead", url=url, unit=77, timeout=0.3), wired("alive", url=url, unit=3)]
+    async with connect(meters) as drivers:
+        with pytest.raises(RetryLater, match=r"unit 77 did not answer in 0.3 s"):
+            await drivers["dead"].read(0)
+        began = time.monotonic()
+        for _ in range(20):
+            with pytest.raises(RetryLater, match="is asked again in"):
+                await drivers["dead"].read(0)
+            assert await drivers["alive"].read(0)
+        assert time.monotonic() - began < 0.3
+
+
+async def test_fifty_meters_of_a_gateway_are_read_every_second(tmp_path: Path) -> None:
+    port, rounds = free_port(), 3
+    url = f"modbus+tcp://127.0.0.1:{port}"
+    with server(tmp_path, port, {str(unit): generic(unit) for unit in range(1, 51)}):
+        took: list[Reading] = []
+        async with connect([wired(f"m{unit}", url=url, unit=unit) for unit in range(1, 51)]) as drivers:
+            polls = [asyncio.create_task(poll(name, each, 1.0, took.extend, now)) for name, each in drivers.items()]
+            try:
+                async with asyncio.timeout(10):
+                    while len({reading.time for reading in took}) <= rounds:
+                        await asyncio.sleep(0.05)
+            finally:
+                for task in polls:
+                    task.cancel()
+                await asyncio.gather(*polls, return_exceptions=True)
+    slots = sorted({reading.time for reading in took})[:rounds]
+    assert [late - early for early, late in zip(slots, slots[1:], strict=False)] == [1_000_000] * (rounds - 1)
+    for slot in slots:
+        energy = {
+            reading.device: reading.value for reading in took if (reading.time, reading.point) == (slot, "energy")
+        }
+        assert energy == {f"m{unit}": unit for unit in range(1, 51)}
+
+
+async def test_a_server_killed_and_started_again_is_told_once_each_way(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    port = free_port()
+    took: list[Reading] = []
+
+    async def until(count: int) -> None:
+        async with asyncio.timeout(10):
+            while len(took) < count:
+                await asyncio.sleep(0.02)
+
+    async with connect([wired("m", url=f"modbus+tcp://127.0.0.1:{port}", interval=0.2)]) as drivers:
+        with server(tmp_path, port, {"1": generic(5)}) as process:
+            task = asyncio.create_task(poll("m", drivers["m"], 0.2, took.extend, now))
+            await until(10)
+            process.kill()
+            process.wait()
+        await asyncio.sleep(1)
+        before = len(took)
+        with server(tmp_path, port, {"1": generic(6)}):
+            await until(before + 5)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    assert {reading.value for reading in took if reading.point == "energy"} == {5, 6}
+    ours = [record.message for record in caplog.records]
+    assert len(ours) == 2, ours
+    assert ours[0].startswith("m: cannot be read: RetryLater: ")
+    assert ours[1] == "m: can be read again"
+
+
+async def test_nobody_listening_is_told_and_not_tried_at_every_turn() -> None:
+    port = free_port()
+    async with connect([wired("m", url=f"modbus+tcp://127.0.0.1:{port}")]) as drivers:
+        with pytest.raises(RetryLater, match=f"127.0.0.1:{port} cannot be opened"):
+            await drivers["m"].read(0)
+        with pytest.raises(RetryLater, match="the line did not answer and is asked again in 1 s"):
+            await drivers["m"].read(0)
+
+
+def mbap(asked: bytes, pdu: bytes, *, unit: int | None = None, number: int = 0) -> bytes:
+    """A TCP answer to a request, of another unit or number when told so."""
+    tid = (int.from_bytes(asked[:2], "big") + number).to_bytes(2, "big")
+    return tid + b"\0\0" + (len(pdu) + 1).to_bytes(2, "big") + bytes([asked[6] if unit is None else unit]) + pdu
+
+
+GOOD = b"\x03\x04\x00\x01\x00\x02"
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (lambda asked: mbap(asked, GOOD, unit=8), "unit 7 did not answer in 0.1 s, the line said 00 01"),
+        (lambda asked: mbap(asked, GOOD, number=1), "unit 7 did not answer"),
+        (lambda asked: mbap(asked, GOOD)[:-3], "did not answer in 0.1 s, the line said 00 01 00 00 00 07 07 03 04$"),
+        (lambda _: b"GET / HTTP/1.1\r\n\r\n", "the line said 47 45 54"),
+        (lambda _: b"", "unit 7 did not answer in 0.1 s$"),
+        (lambda _: None, "unit 7 did not answer"),
+        (lambda asked: mbap(asked, b"\x03\x02\x00\x01"), "sent 1 registers for registers 16 to 17"),
+        (lambda asked: mbap(asked, b"\x03\xf0\x00\x01"), "broken answer to registers 16 to 17"),
+        (lambda asked: mbap(asked, b"\x04" + GOOD[1:]), "unit 7 sent 2 registers"),
+        (lambda asked: mbap(asked, b"\x2b\x0e\x01"), "broken answer"),
+        (lambda asked: mbap(asked, b"\x83"), "broken answer|did not answer"),
+        (lambda asked: mbap(asked, b"\x83\x06"), "unit 7: busy to registers 16 to 17"),
+        (lambda asked: mbap(asked, b"\x83\x0b"), "unit 7: gateway had no answer"),
+    ],
+)
+async def test_a_bad_answer_is_told_and_never_a_reading(answer, says: str, caplog: pytest.LogCaptureFixture) -> None:  # type: ignore[no-untyped-def]
+    async with peer(answer) as port:
+        line = Line(place(f"modbus+tcp://127.0.0.1:{port}"))
+        with pytest.raises(RetryLater, match=says):
+            await line.ask(7, 3, 16, 2, 0.1)
+        line.close()
+        await asyncio.sleep(0.01)
+    assert not caplog.records, "whoever asked says it, once"
+
+
+@pytest.mark.parametrize("cut", range(len(GOOD) + 7))
+async def test_an_answer_in_two_pieces_is_one_answer(cut: int) -> None:
+    pieces: list[bytes] = []
+
+    def answer(asked: bytes) -> bytes:
+        whole = mbap(asked, GOOD)
+        pieces.append(whole[cut:])
+        return whole[:cut]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(await reader.read(260)))
+        await asyncio.sleep(0.005)
+        writer.write(pieces.pop())
+        await reader.read(1)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+        line = Line(place(f"modbus+tcp://127.0.0.1:{listening.sockets[0].getsockname()[1]}"))
+        assert await line.ask(7, 3, 16, 2, 1.0) == [1, 2]
+        line.close()
+        await asyncio.sleep(0.01)
+
+
+def rtu(asked: bytes, pdu: bytes = GOOD) -> bytes:
+    return asked[:1] + pdu + crc(asked[:1] + pdu)
+
+
+async def test_rtu_over_tcp_with_noise_a_wrong_checksum_and_another_unit() -> None:
+    said: list[bytes] = []
+    async with peer(lambda asked: said.pop(0) if said else rtu(asked)) as port:
+        line = Line(place(f"modbus+rtu://127.0.0.1:{port}"))
+        assert await line.ask(7, 3, 16, 2, 1.0) == [1, 2]
+        whole = rtu(b"\x07")
+        broken = [whole[:-1] + bytes([whole[-1] ^ 1]), rtu(b"\x08"), whole[:5], b"\xff\x00\x55" * 9]
+        for unit, bad in enumerate(broken, 20):
+            said.append(bad)
+            with pytest.raises(RetryLater, match=r"did not answer in 0.1 s, the line said"):
+                await line.ask(unit, 3, 16, 2, 0.1)
+            assert await line.ask(7, 3, 16, 2, 1.0) == [1, 2], "the next answer is not spoilt"
+        line.close()
+        await asyncio.sleep(0.01)
+
+
+async def test_every_flipped_bit_of_an_rtu_answer_is_noticed() -> None:
+    whole = rtu(b"\x07")
+    said = [
+        bytes(byte ^ (1 << bit % 8 if at == bit // 8 else 0) for at, byte in enumerate(whole))
+        for bit in range(0, len(whole) * 8, 3)
+    ]
+    async with peer(lambda _: said.pop()) as port:
+        while said:
+            line = Line(place(f"modbus+rtu://127.0.0.1:{port}"))
+            with pytest.raises(RetryLater):
+                await line.ask(7, 3, 16, 2, 0.02)
+            line.close()
+        await asyncio.sleep(0.01)
+
+
+async def test_a_serial_line_that_dies_and_comes_back(tmp_path: Path) -> None:
+    units: Units = {"1": generic(11), "2": generic(22)}
+    with line_pair(tmp_path) as (here, there):
+        url = f"modbus+rtu://{here}?baud=115200"
+        meters = [wired(f"m{unit}", url=url, unit=unit, timeout=0.3) for unit in (1, 2, 3)]
+        async with connect(meters) as drivers:
+            with server(tmp_path, there, units):
+                for name, energy in (("m1", 11), ("m2", 22)):
+                    assert values(list(await drivers[name].read(0)))["energy"] == energy
+                with pytest.raises(RetryLater, match="unit 3 did not answer"):
+                    await drivers["m3"].read(0)
+                assert await drivers["m1"].read(0)
+            with pytest.raises(RetryLater, match="unit 1 did not answer"):
+                await drivers["m1"].read(0)
+            with server(tmp_path, there, units):
+                await asyncio.sleep(0.7)
+                assert values(list(await drivers["m1"].read(0)))["energy"] == 11
+
+
+async def test_a_serial_device_pulled_out_and_put_back(tmp_path: Path) -> None:
+    url = f"modbus+rtu://{tmp_path}/here?baud=115200"
+    async with connect([wired("m", url=url, timeout=0.2)]) as drivers:
+        for energy in (3, 4):
+            with line_pair(tmp_path) as (_, there), server(tmp_path, there, {"1": generic(energy)}):
+                async with asyncio.timeout(5):
+                    while True:
+                        try:
+                            readings = await drivers["m"].read(0)
+                            break
+                        except RetryLater as error:
+                            await asyncio.sleep(error.after)
+                assert values(list(readings))["energy"] == energy
+            with pytest.raises(RetryLater):
+                await drivers["m"].read(0)
+
+
+async def test_a_probe_tells_the_models_on_a_line_and_prints_what_reads_them(port: int) -> None:
+    url = f"modbus+tcp://127.0.0.1:{port}"
+    found = await probe(f"{url}?units=1-9")
+    assert [each.title.en for each in found] == [
+        "Acrel ADL3000",
+        "Schneider PM5000",
+        "Generic meter (PLC, gateway)",
+        "Modbus device of no shipped map",
+    ]
+    assert 'unit = 1\nmap = "acrel-adl3000"\nct = 1  #' in found[0].toml
+    assert ("voltage", 231.5, "V") in found[1].values
+
+
+async def test_a_probe_of_nobody_says_so() -> None:
+    with pytest.raises(RetryLater, match="cannot be opened"):
+        await probe(f"modbus+tcp://127.0.0.1:{free_port()}")
+    with pytest.raises(Stop, match=r"there is no driver 'profibus'; known are .*modbus"):
+        await probe("profibus+tcp://127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("section", "says"),
+    [
+        ({"url": "modbus://x"}, "no Modbus line; write modbus\\+tcp://host"),
+        ({"url": "modbus+rtu://gateway"}, "no Modbus line"),
+        ({"url": "modbus+tcp:///dev/ttyUSB0"}, "no Modbus line"),
+        ({"url": "modbus+tcp://h:99999"}, "Port out of range"),
+        ({"url": "modbus+tcp://h?baud=9600"}, "unknown baud"),
+        ({"url": "modbus+rtu:///dev/ttyUSB0?speed=9600"}, "unknown speed"),
+        ({"url": "modbus+rtu:///dev/ttyUSB0?parity=even"}, "parity N, E or O"),
+        ({"url": "modbus+rtu:///dev/ttyUSB0", "unit": 248}, "units are 1 to 247"),
+        ({"url": "modbus+tcp://h", "unit": 256}, "<= 255"),
+        ({"url": "modbus+tcp://h", "map": "acrel"}, "no map 'acrel'; shipped are acrel-adl3000"),
+        ({"url": "modbus+tcp://h", "ct": 0}, "> 0"),
+        ({"url": "modbus+tcp://h", "CT": 40}, "unknown field `CT`"),
+        ({}, "missing required field `url`"),
+    ],
+)
+def test_a_fault_in_a_section_is_named(section: dict[str, object], says: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=says):
+        msgspec.convert(section, Section)
+
+
+async def test_ratios_for_a_meter_that_sends_primary_values_are_refused() -> None:
+    meter = wired("m", url="modbus+tcp://127.0.0.1", map="schneider-pm5000", ct=40)
+    with pytest.raises(Stop, match="need no ct; leave ct = 40 out"):
+        async with connect([meter]):
+            pass
