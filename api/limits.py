@@ -1,11 +1,16 @@
-"""How much a client may send in one request."""
+"""How much a client may send in one request, and how large a number."""
 
 from http import HTTPStatus
+from typing import Annotated
 
+from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 1 << 20
+
+Number = Annotated[int, Field(ge=0, lt=1 << 63)]
+"""A number of a row, as far as a database can count."""
 
 
 class BodyLimit:

@@ -1,12 +1,11 @@
 """The parts every service works with, opened as the settings say and closed at the end."""
 
-import contextlib
 import hashlib
 import hmac
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,8 @@ from store.registry.base import Registry
 from store.registry.migrate import upgrade
 from store.series import open_store
 from store.series.port import SeriesStore
+
+SECRET_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,13 @@ def pepper(secret: str) -> bytes:
 
 
 def make_folder(path: Path) -> None:
-    """The folder, made if need be; Stop where it cannot be."""
+    """The folder, made if need be; Stop where it cannot be, or not be written to."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Stop(f"cannot make the data folder {path}: {error.strerror}; set DAYUAN_DATA to one that can") from error
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        raise Stop(f"this user may not write to the data folder {path}; give it the right, or set DAYUAN_DATA")
 
 
 def secret(settings: Settings) -> str:
@@ -64,12 +67,27 @@ def secret(settings: Settings) -> str:
     if settings.secret.get_secret_value():
         return settings.secret.get_secret_value()
     path = settings.data / "secret"
-    if not path.exists():
-        # Whole before it is there: a service that starts at the same moment reads all of it or makes none.
-        new = path.with_name(f"secret.{os.getpid()}")
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32))
-        with contextlib.suppress(FileExistsError):
-            os.link(new, path)
-        new.unlink()
-    return path.read_text(encoding="ascii").strip()
+    try:
+        if not path.exists():
+            _make_secret(path)
+        kept = path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise Stop(f"the secret in {path}: {error.strerror}; correct that, or set DAYUAN_SECRET") from error
+    if len(kept) < SECRET_LENGTH:
+        remedy = "put a backup there; without it, delete it: all then sign in, and permits are issued, again"
+        raise Stop(f"the secret in {path} is damaged: {remedy}")
+    return kept
+
+
+def _make_secret(path: Path) -> None:
+    # Linked when it is whole: a full disk leaves no half of a secret, and of two that start together one wins.
+    part = path.with_name(f"secret.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(SECRET_LENGTH // 2))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -122,8 +122,10 @@ class Settings(BaseSettings):
             raise Stop(f"DAYUAN_CONFIG names {file}, which is not there")
         try:
             return cls()
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise Stop(f"{file} is not TOML: {error}") from error
+        except OSError as error:
+            raise Stop(f"{file} cannot be read: {error.strerror}") from error
         except SettingsError as error:
             raise Stop(
                 f'settings (DAYUAN_... in the environment): {error}; lists are JSON, such as ["a", "b"]'

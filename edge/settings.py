@@ -2,8 +2,9 @@
 
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -11,6 +12,7 @@ from access.credential import SHORTEST_PEPPER
 from access.decision import Zone
 from bus.topics import is_segment
 from devices import kinds
+from edge.drivers import Wired, bus
 from schema.errors import Stop
 from schema.text import Text
 
@@ -26,8 +28,19 @@ def check_id(name: str, what: str) -> None:
     raise ValueError(f"{what} {name!r} must be 1 to 64 of a-z 0-9 _ -, beginning with a-z 0-9; try {fitting!r}")
 
 
+class Connection:
+    """The driver of a device and what its section says; a plain class, so that msgspec asks `load` to make it."""
+
+    def __init__(self, driver: str, section: msgspec.Struct) -> None:
+        self.driver = driver
+        self.section = section
+
+
 class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A device of the agent; `interval` is its seconds between readings (the kind's own when not given)."""
+    """A device of the agent; `interval` is its seconds between readings (the kind's own when not given).
+
+    In the file its `connection` is a section named after the driver, such as `[devices.modbus]`.
+    """
 
     id: str
     kind: str
@@ -36,6 +49,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     interval: Positive | None = None
     parent: str | None = None
     replay: bool = False
+    connection: Connection | None = None
 
     def __post_init__(self) -> None:
         check_id(self.id, "device id")
@@ -105,20 +119,61 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         if twice := sorted({name for name in ids if ids.count(name) > 1}):
             raise ValueError(f"device ids must be unique, given more than once: {', '.join(twice)}")
 
+    @property
+    def wired(self) -> list[Wired]:
+        """The devices that a driver reads."""
+        return [
+            Wired(device.id, kinds()[device.kind], device.seconds, device.connection.driver, device.connection.section)
+            for device in self.devices
+            if device.connection
+        ]
+
 
 def load(path: Path) -> AgentSettings:
     """The settings in a TOML file, its relative paths from its own folder; Stop with the place of the first fault."""
 
-    def within(kind: type, value: object) -> object:
+    def made(kind: type, value: object) -> object:
         if kind is Path and isinstance(value, str):
             return path.parent / value
+        if kind is Connection:
+            return _connection(value, made)
         raise TypeError(f"a path in quotes is wanted, not {value!r}")
 
     try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), AgentSettings, dec_hook=within)
+        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        return msgspec.convert(_gathered(told), AgentSettings, dec_hook=made)
     except OSError as error:
         raise Stop(f"agent configuration {path}: {error.strerror}; write one, or name another") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Stop(f"{path} is not TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise Stop(f"{path}: {error}") from error
+
+
+def _gathered(told: dict[str, Any]) -> dict[str, Any]:
+    """The file with the sections of each device's drivers gathered where Device expects them."""
+    devices = told.get("devices")
+    if not isinstance(devices, list):
+        return told
+    return told | {"devices": [_gathered_device(device) for device in devices]}
+
+
+def _gathered_device(told: Any) -> Any:
+    if not isinstance(told, dict):
+        return told
+    sections = {name: value for name, value in told.items() if isinstance(value, dict)}
+    rest = {name: value for name, value in told.items() if name not in sections}
+    return rest | ({"connection": sections} if sections else {})
+
+
+def _connection(told: object, made: Callable[[type, object], object]) -> Connection:
+    """The one section of a device, as its driver reads it; ValueError for what is none."""
+    if not isinstance(told, dict) or len(told) != 1:
+        raise ValueError("a device has one section, named after its driver, such as [devices.modbus]")
+    [(name, section)] = told.items()
+    try:
+        return Connection(name, msgspec.convert(section, bus(name).Section, dec_hook=made))
+    except Stop as error:
+        raise ValueError(str(error)) from error
+    except msgspec.ValidationError as error:
+        raise ValueError(f"[devices.{name}]: {error}") from error

@@ -94,10 +94,12 @@ class _Page:
         self._visit, self._seen = visit, seen
         self._device = seen.device
         kind = kinds().get(seen.device.kind)
-        self._points = kind.points if kind else ()
+        points = kind.points if kind else ()
+        with_data = tuple(point for point in points if point.name in seen.newest)
+        # A kind declares more than every model has: what a device never said is not listed, unless it said nothing yet.
+        self._points = with_data or points
         self._consumption = kind.point(kind.consumption) if kind and kind.consumption else None
         named = next((point for point in self._points if kind and point.name == kind.demand), None)
-        with_data = [point for point in self._points if point.name in seen.newest]
         self._point = named if named in with_data else next(iter(with_data), None)
         self._range = "day"
         self._period: Period = "hour"

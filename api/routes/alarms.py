@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from analytics import alarms
 from api.auth import Caller, Operator, Viewer
 from api.context import Context, Ctx
+from api.limits import Number
 from api.moments import Span, instant, iso, span
 from api.places import SiteOf, find_site, zone_of
 from api.problems import not_found
@@ -134,14 +135,14 @@ def list_alarms(
 
 
 @router.get("/alarms/{alarm}")
-def get_alarm(context: Ctx, caller: Viewer, alarm: int) -> AlarmDetail:
+def get_alarm(context: Ctx, caller: Viewer, alarm: Number) -> AlarmDetail:
     """One alarm with everything that happened to it."""
     with context.registry.reading() as session:
         return _detail(context, session, _visible(session, caller, alarm))
 
 
 @router.post("/alarms/{alarm}/acknowledge")
-def acknowledge(context: Ctx, caller: Operator, alarm: int, body: Acknowledgement) -> AlarmDetail:
+def acknowledge(context: Ctx, caller: Operator, alarm: Number, body: Acknowledgement) -> AlarmDetail:
     """Say that somebody has seen it; 409 when it is closed or already acknowledged."""
     return _act(
         context, caller, alarm, lambda session, now: alarms.acknowledge(session, alarm, caller.name, body.comment, now)
@@ -149,7 +150,7 @@ def acknowledge(context: Ctx, caller: Operator, alarm: int, body: Acknowledgemen
 
 
 @router.post("/alarms/{alarm}/shelve")
-def shelve(context: Ctx, caller: Operator, alarm: int, body: Shelving) -> AlarmDetail:
+def shelve(context: Ctx, caller: Operator, alarm: Number, body: Shelving) -> AlarmDetail:
     """Put it aside until an instant; 409 when it is closed, or the instant has passed."""
     with context.registry.reading() as session:
         zone = zone_of(find_site(context, _visible(session, caller, alarm).site))
@@ -163,7 +164,7 @@ def shelve(context: Ctx, caller: Operator, alarm: int, body: Shelving) -> AlarmD
 
 
 @router.post("/alarms/{alarm}/unshelve")
-def unshelve(context: Ctx, caller: Operator, alarm: int, body: Acknowledgement) -> AlarmDetail:
+def unshelve(context: Ctx, caller: Operator, alarm: Number, body: Acknowledgement) -> AlarmDetail:
     """Take it back from the shelf; 409 when it is not there."""
     return _act(
         context, caller, alarm, lambda session, now: alarms.unshelve(session, alarm, caller.name, body.comment, now)

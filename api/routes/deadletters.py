@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from api.auth import Operator
 from api.context import Ctx
+from api.limits import Number
 from api.moments import UTC, iso
 from api.places import zone_of
 from store.registry.deadletters import DeadLetter, counts
@@ -46,7 +47,7 @@ def list_dead_letters(
     caller: Operator,
     reason: str | None = None,
     device: str | None = None,
-    before: Annotated[int | None, Query(description="id to go on from")] = None,
+    before: Annotated[Number | None, Query(description="id to go on from")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Shelf:
     """Parked messages, newest first, of one reason or device when given."""

@@ -43,7 +43,7 @@ class PermitChange(BaseModel):
     valid_from: str | None = Field(default=None, description="ISO 8601; now, for a new permit")
     valid_to: str | None = None
     schedule: list[HoursIn] | None = None
-    max_uses: int | None = Field(default=None, ge=1)
+    max_uses: int | None = Field(default=None, ge=1, lt=1 << 31)
     standing: Standing = "active"
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from api.auth import Admin, digest
 from api.context import Ctx
+from api.limits import Number
 from api.moments import UTC, instant, iso
 from api.passwords import hashed, one_time
 from api.places import find_site, zone_of
@@ -160,7 +161,7 @@ def create_token(context: Ctx, caller: Admin, body: NewToken) -> TokenSecret:
 
 
 @router.delete("/tokens/{token}", status_code=HTTPStatus.NO_CONTENT)
-def delete_token(context: Ctx, caller: Admin, token: int) -> None:
+def delete_token(context: Ctx, caller: Admin, token: Number) -> None:
     """Revoke a token at once."""
     with context.registry.writing() as session:
         row = session.get(ApiToken, token)
@@ -172,7 +173,7 @@ def delete_token(context: Ctx, caller: Admin, token: int) -> None:
 
 @router.get("/audit")
 def list_audit(
-    context: Ctx, _: Admin, before: int | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+    context: Ctx, _: Admin, before: Number | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> list[AuditOut]:
     """The trail, newest first; `before` is the id to go on from."""
     query = select(Audit).order_by(Audit.id.desc()).limit(limit)

@@ -197,13 +197,14 @@ async def _address(line: Line) -> str | None:
 
     def take(chunk: bytes) -> str | None:
         frames = (frame for frame in parser.feed(chunk) if frame.control == wire.READ_ADDRESS | wire.ANSWER)
-        return next((frame.data[::-1].hex() for frame in frames if frame.data[::-1].hex() == frame.address), None)
+        told = ((frame.address, frame.data[::-1].hex()) for frame in frames)
+        return next((own for sender, own in told if own.isdecimal() and sender in {own, wire.ANYONE}), None)
 
     try:
         return await line.ask("read address", wire.encode(wire.Frame(wire.ANYONE, wire.READ_ADDRESS)), take, 1.0)
     except RetryLater:
         with suppress(RetryLater):
-            return (await ask(line, wire.ANYONE, int(POINTS["energy"], 16), 1.0)).address
+            return (await _ask_once(line, wire.ANYONE, int(POINTS["energy"], 16), 0, 1.0)).address
     return None
 
 

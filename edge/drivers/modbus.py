@@ -9,7 +9,6 @@ ct = 40                                 # 200 A / 5 A; only for a map of seconda
 ```
 """
 
-import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from fractions import Fraction
@@ -21,6 +20,7 @@ import msgspec
 from devices.kind import DeviceKind
 from edge.driver import Driver
 from edge.drivers import Wired
+from edge.drivers.left_out import LeftOut
 from edge.drivers.modbus_line import Line, Place, place
 from edge.drivers.modbus_map import RegisterMap, Request, named, read
 from edge.drivers.modbus_probe import probe
@@ -29,8 +29,6 @@ from schema.quantity import conversion
 from schema.reading import Reading
 
 __all__ = ["Section", "connect", "probe"]
-
-log = logging.getLogger(__name__)
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -67,7 +65,7 @@ class Meter:
         self._within = section.timeout or min(1.0, wired.interval / 2)
         self._factors = _factors(wired, chosen)
         self._requests = chosen.requests(self._factors)
-        self._lacking: frozenset[str] = frozenset()
+        self._left_out = LeftOut(wired.device)
 
     async def read(self, now: int) -> list[Reading]:
         """The readings of instant `now` in the units of the map; a value the meter does not have is left out."""
@@ -88,9 +86,11 @@ class Meter:
         self._requests = asked
         if refusals and len(refusals) == len(self._factors):
             raise next(iter(refusals.values()))
-        if refusals.keys() - self._lacking:
-            log.warning("%s: no %s: %s", self._device, ", ".join(sorted(refusals)), next(iter(refusals.values())))
-        self._lacking = frozenset(refusals)
+        for point in self._factors:
+            if point in refusals:
+                self._left_out.add(point, refusals[point])
+            else:
+                self._left_out.remove(point)
         return readings
 
     async def _ask(self, request: Request, now: int) -> list[Reading]:

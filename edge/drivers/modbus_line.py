@@ -1,9 +1,11 @@
 """A Modbus line, TCP or serial: one request at a time, and whoever does not answer is left alone for a while."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from pymodbus import FramerType
@@ -15,6 +17,8 @@ from schema.errors import Reject, RetryLater
 
 # pymodbus reports each failed request at ERROR; here the caller says a failure once.
 logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
+
+T = TypeVar("T")
 
 FORMS = "modbus+tcp://host[:502], modbus+rtu://host:port or modbus+rtu:///dev/ttyUSB0?baud=9600&parity=E&stop=1"
 
@@ -108,8 +112,7 @@ class Line:
             self._heard = b""
             call = client.read_holding_registers if function == 3 else client.read_input_registers
             try:
-                async with asyncio.timeout(within):
-                    answer = await call(address, count=count, device_id=unit)
+                answer = await _result(call(address, count=count, device_id=unit), within)
             except (TimeoutError, ModbusException) as error:
                 raise self._unanswered(unit, within) from error
             except asyncio.CancelledError:
@@ -145,11 +148,8 @@ class Line:
         self.close()
         self._client = client = _client(self._where, self._hear)
         opened = False
-        try:
-            async with asyncio.timeout(within):
-                opened = await client.connect()
-        except (TimeoutError, OSError):
-            pass
+        with contextlib.suppress(TimeoutError, OSError):
+            opened = await _result(client.connect(), within)
         if not opened:
             self.close()
             where = self._where.serial or f"{self._where.host}:{self._where.port}"
@@ -176,6 +176,21 @@ class Line:
     def _told(self) -> str:
         """What came instead, for whoever looks for the fault: noise, a short frame, another unit."""
         return f", the line said {self._heard[:16].hex(' ')}" if self._heard else ""
+
+
+async def _result(work: Awaitable[T], within: float) -> T:
+    """What `work` results in; TimeoutError after `within` seconds.
+
+    In a task of its own: the wait_for inside pymodbus can swallow a cancellation that comes with the answer.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        done, _ = await asyncio.wait((task,), timeout=within)
+    finally:
+        task.cancel()
+    if not done:
+        raise TimeoutError
+    return task.result()
 
 
 class _Rest:

@@ -1,7 +1,8 @@
 """Who is on a Modbus line: a unit is taken for the shipped map under which its supply makes sense."""
 
-from collections.abc import Sequence
+import re
 from contextlib import closing
+from urllib.parse import parse_qsl, urlsplit
 
 from edge.drivers import Found, Value
 from edge.drivers.modbus_line import Line, place
@@ -10,23 +11,37 @@ from schema.errors import Reject, RetryLater, Stop
 from schema.quantity import UNITS
 from schema.text import Text
 
-UNITS_TRIED = range(1, 33)
-
 _PATIENCE = 0.5
 _OPENING = 5.0
 _SUPPLY = {"voltage": (50.0, 500.0), "frequency": (45.0, 65.0)}
 """V and Hz of a mains supply, the V behind a voltage transformer (57.7 or 100) included."""
 
 
-async def probe(url: str, units: Sequence[int] = UNITS_TRIED) -> list[Found]:
-    """Who answers at a url, at worst half a second a unit; RetryLater when the line cannot be opened."""
+async def probe(url: str) -> list[Found]:
+    """Who answers at a url, at worst half a second a unit; RetryLater when the line cannot be opened.
+
+    `?units=1-32` in the url says which are asked, 1 to 32 if it does not.
+    """
     try:
+        url, units = _units(url)
         where = place(url)
     except ValueError as error:
         raise Stop(str(error)) from error
     with closing(Line(where)) as line:
         await line.open(_OPENING)
         return [found for unit in units for found in await _look(line, url, unit)]
+
+
+def _units(url: str) -> tuple[str, range]:
+    """The url without its units, and those; ValueError for what are none."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    told = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", options.pop("units", "1-32"))
+    if told is None:
+        raise ValueError(f"{url!r}: write the units to ask as units=7 or units=1-32")
+    first, last = told.groups()
+    query = "&".join(f"{name}={value}" for name, value in options.items())
+    return url.partition("?")[0] + (f"?{query}" if query else ""), range(int(first), min(int(last or first), 255) + 1)
 
 
 async def _look(line: Line, url: str, unit: int) -> list[Found]:

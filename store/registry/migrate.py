@@ -9,7 +9,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 import store.registry
 from schema.errors import RetryLater, Stop
@@ -35,7 +35,7 @@ def configuration() -> Config:
 
 
 def upgrade(registry: Registry) -> None:
-    """Create or upgrade every table, one process at a time; RetryLater when the database is away."""
+    """Create or upgrade every table, one process at a time; RetryLater when it is away, Stop when it is damaged."""
     try:
         with registry.engine.connect() as connection:
             if connection.dialect.name == "postgresql":
@@ -47,6 +47,8 @@ def upgrade(registry: Registry) -> None:
             connection.commit()
     except OperationalError as error:
         raise RetryLater(f"registry database: {error.orig}") from error
+    except DatabaseError as error:
+        raise Stop(f"registry database: {error.orig}; put a backup in its place") from error
 
 
 def pending(registry: Registry) -> int:

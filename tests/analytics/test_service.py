@@ -32,9 +32,16 @@ def registry(tmp_path: Path) -> Registry:
         session.flush()
         session.add(
             Device(
-                **{"site": "demo", "id": "elec-1", "building": "hall", "kind": "electricity_meter"},
-                **{"title_zh": "电", "title_en": "E", "parent": None, "agent": None},
-                **{"interval": 3600.0, "state_since": BEGIN},
+                site="demo",
+                id="elec-1",
+                building="hall",
+                kind="electricity_meter",
+                title_zh="电",
+                title_en="E",
+                parent=None,
+                agent=None,
+                interval=3600.0,
+                state_since=BEGIN,
             )
         )
         worklist.add(session, [(KEY, BEGIN, BEGIN + HOURS * HOUR)])

@@ -2,7 +2,7 @@
 
 A process of its own: `bus_meter.py LINK` makes LINK point to the terminal and takes orders on standard input, each
 answered with a line: `set energy 12345.67`, `set slow 0.3`, `set mute 1`, `set noise 1`, `set foreign 1`, `set damage 1`,
-`set lack 02060000`, `set order 2004`, `set low_battery 1`.
+`set lack 02060000`, `set order 2004`, `set low_battery 1`, `set wild 923456.78` (the energy of one answer only), `set reset`.
 """
 
 import os
@@ -14,7 +14,8 @@ from pathlib import Path
 
 METER, WATER = bytes.fromhex("420001102620"), bytes.fromhex("44332211003378")
 told = {"energy": "123456.78", "slow": "0", "mute": "", "noise": "", "foreign": "", "damage": "", "lack": ""}
-told |= {"order": "2018", "low_battery": "", "volume": "1234.56", "wait": ""}
+told |= {"order": "2018", "low_battery": "", "volume": "1234.56", "wild": ""}
+AT_FIRST = dict(told)
 
 
 def bcd(text: str, size: int) -> bytes:
@@ -30,7 +31,7 @@ def summed(body: bytes) -> bytes:
 def electricity(di: str) -> bytes | None:
     """The data of an identifier."""
     known = {
-        "00010000": bcd(told["energy"], 4),
+        "00010000": bcd(told["wild"] or told["energy"], 4),
         "02010100": bcd("220.4", 2),
         "02020100": bcd("5.123", 3),
         # The top bit of the highest byte is the sign: power flows back.
@@ -38,6 +39,7 @@ def electricity(di: str) -> bytes | None:
         "02060000": bcd("0.987", 2),
         "0400040B": b"0042-DTSD"[::-1].rjust(10, b"\0"),
     }
+    told["wild"] = ""
     return None if di == told["lack"] else known.get(di)
 
 
@@ -135,6 +137,8 @@ def main() -> None:
                 if not words:
                     return
                 told[words[1]] = words[2] if len(words) > 2 else ""
+                if words[1] == "reset":
+                    told.update(AT_FIRST)
                 print("ok", flush=True)
                 continue
             heard += os.read(bus, 4096)

@@ -91,7 +91,8 @@ def _listening(port: int) -> None:
     # Looked up and not tried out: a connection would make socat open the tty.
     wanted = f"0100007F:{port:04X}"
     for _ in range(200):
-        if any(wanted in row.split()[1:2] and row.split()[3] == "0A" for row in Path("/proc/net/tcp").open()):
+        rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()]
+        if any(row[1] == wanted and row[3] == "0A" for row in rows):
             return
         time.sleep(0.01)
     raise AssertionError(f"nothing listens on {port}")

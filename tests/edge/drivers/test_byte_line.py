@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,18 @@ ENERGY = 0x00010000
 
 async def energy(line: Line, within: float = 0.5) -> str:
     return (await ask(line, METER, ENERGY, within)).data.hex()
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
+    with bus(tmp_path_factory.mktemp("bus")) as found:
+        yield found
+
+
+@pytest.fixture
+def running(lasting: Bus) -> Bus:
+    lasting.tell("reset")
+    return lasting
 
 
 def at(running: Bus) -> Line:
@@ -48,16 +61,15 @@ def test_urls_that_are_wrong(url: str, why: str) -> None:
         place(url)
 
 
-def test_questions_of_many_take_turns(tmp_path: Path) -> None:
+def test_questions_of_many_take_turns(running: Bus) -> None:
     async def play(line: Line) -> None:
         assert await asyncio.gather(*(energy(line, 1.0) for _ in range(10))) == ["78563412"] * 10
         line.close()
 
-    with bus(tmp_path) as running:
-        asyncio.run(play(at(running)))
+    asyncio.run(play(at(running)))
 
 
-def test_noise_around_an_answer_and_answers_of_others_are_not_seen(tmp_path: Path) -> None:
+def test_noise_around_an_answer_and_answers_of_others_are_not_seen(running: Bus) -> None:
     async def play(running: Bus) -> None:
         line = at(running)
         running.tell("noise", "1")
@@ -66,11 +78,10 @@ def test_noise_around_an_answer_and_answers_of_others_are_not_seen(tmp_path: Pat
             assert await energy(line) == "78563412"
         line.close()
 
-    with bus(tmp_path) as running:
-        asyncio.run(play(running))
+    asyncio.run(play(running))
 
 
-def test_a_late_answer_is_never_taken_for_the_next(tmp_path: Path) -> None:
+def test_a_late_answer_is_never_taken_for_the_next(running: Bus) -> None:
     async def play(running: Bus) -> None:
         line = at(running)
         assert await energy(line) == "78563412"
@@ -82,11 +93,10 @@ def test_a_late_answer_is_never_taken_for_the_next(tmp_path: Path) -> None:
         assert (await ask(line, METER, 0x02010100, 1.0)).data.hex() == "0422"
         line.close()
 
-    with bus(tmp_path) as running:
-        asyncio.run(play(running))
+    asyncio.run(play(running))
 
 
-def test_who_goes_on_being_silent_is_left_alone_and_costs_others_no_time(tmp_path: Path) -> None:
+def test_who_goes_on_being_silent_is_left_alone_and_costs_others_no_time(running: Bus) -> None:
     async def play(running: Bus) -> None:
         line = at(running)
         for _ in range(2):
@@ -100,8 +110,7 @@ def test_who_goes_on_being_silent_is_left_alone_and_costs_others_no_time(tmp_pat
         assert await energy(line) == "78563412"
         line.close()
 
-    with bus(tmp_path) as running:
-        asyncio.run(play(running))
+    asyncio.run(play(running))
 
 
 def test_a_bus_that_dies_and_comes_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -153,7 +162,7 @@ def test_a_gateway_that_goes_away_and_comes_back(tmp_path: Path) -> None:
         asyncio.run(play(running, free_port()))
 
 
-def test_a_tty_belongs_to_one_program_and_what_is_no_tty_to_none(tmp_path: Path) -> None:
+def test_a_tty_belongs_to_one_program_and_what_is_no_tty_to_none(running: Bus, tmp_path: Path) -> None:
     async def play(running: Bus) -> None:
         first, second = at(running), at(running)
         await first.open()
@@ -165,11 +174,10 @@ def test_a_tty_belongs_to_one_program_and_what_is_no_tty_to_none(tmp_path: Path)
         with pytest.raises(RetryLater, match="cannot be set up"):
             await Line(Serial(str(plain))).open()
 
-    with bus(tmp_path) as running:
-        asyncio.run(play(running))
+    asyncio.run(play(running))
 
 
-def test_errors_of_the_taker_pass_and_leave_the_line_usable(tmp_path: Path) -> None:
+def test_errors_of_the_taker_pass_and_leave_the_line_usable(running: Bus) -> None:
     async def play(running: Bus) -> None:
         line = at(running)
         with pytest.raises(Reject, match="no such data"):
@@ -177,5 +185,4 @@ def test_errors_of_the_taker_pass_and_leave_the_line_usable(tmp_path: Path) -> N
         assert await energy(line) == "78563412"
         line.close()
 
-    with bus(tmp_path) as running:
-        asyncio.run(play(running))
+    asyncio.run(play(running))

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -23,10 +22,16 @@ WATER = "78330011223344"
 NOW = 1_780_000_000_000_000
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Bus]:
-    with bus(tmp_path) as found:
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
+    with bus(tmp_path_factory.mktemp("bus")) as found:
         yield found
+
+
+@pytest.fixture
+def running(lasting: Bus) -> Bus:
+    lasting.tell("reset")
+    return lasting
 
 
 def meter(running: Bus, **more: object) -> tuple[Meter, Line]:
