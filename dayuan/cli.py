@@ -15,7 +15,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 registry = typer.Typer(help="The registry database.", no_args_is_help=True)
-app.command("edge")(commands_edge.edge)
+app.add_typer(commands_edge.app, name="edge")
 app.command("replay")(commands_replay.replay)
 app.command("simulate")(commands_simulate.simulate)
 app.add_typer(registry, name="registry")

@@ -1,4 +1,4 @@
-"""`dayuan edge`: run the agent that a file describes."""
+"""`dayuan edge`: run the agent that a file describes; `dayuan edge probe`: who is on a line."""
 
 import asyncio
 import os
@@ -12,6 +12,7 @@ import typer
 from dayuan.publishing import gate_work
 from dayuan.saying import console, said
 from dayuan.until import until_signal
+from edge import drivers
 from edge.agent import Agent
 from edge.gate import Gate
 from edge.lines import Lines, stdin
@@ -19,8 +20,14 @@ from edge.settings import load
 from schema.errors import Reject, RetryLater
 from schema.instant import now
 
+app = typer.Typer()
 
-def edge(config: Annotated[Path, typer.Option(help="The agent's configuration, TOML.")] = Path("agent.toml")) -> None:
+
+@app.callback(invoke_without_command=True)
+def edge(
+    context: typer.Context,
+    config: Annotated[Path, typer.Option(help="The agent's configuration, TOML.")] = Path("agent.toml"),
+) -> None:
     """Run an edge agent: its devices, and its gates, which ask the platform and decide by themselves without it.
 
     ```toml
@@ -33,6 +40,11 @@ def edge(config: Annotated[Path, typer.Option(help="The agent's configuration, T
     kind = "electricity_meter"
     building = "hall"
     title = ["礼堂电表", "Hall"]
+    [devices.modbus]
+    url = "modbus+tcp://192.0.2.7"
+    unit = 3
+    map = "acrel-adl3000"
+    ct = 40
     [[gates]]
     device = { id = "gate-west", kind = "gate", building = "grounds", title = ["西门", "West gate"] }
     zone = { id = "grounds", anti_passback = "soft" }
@@ -42,19 +54,25 @@ def edge(config: Annotated[Path, typer.Option(help="The agent's configuration, T
     path = "gate-west.db"
     ```
 
-    Drivers for field buses are to come. Until then what meters and readers say are lines on standard input, from a
-    terminal or a program of yours: `hall-elec energy 1204.5` is a reading of now, `gate-west in 04A25F` a card held
-    to the reader.
+    A device is read by the driver its section names; `dayuan edge probe` finds meters and prints their sections. What
+    devices without a section and gate readers say are lines on standard input, from a terminal or a program of yours:
+    `hall-elec energy 1204.5` is a reading of now, `gate-west in 04A25F` a card held to the reader.
 
     What was recorded is on disk and sent until the platform has it; the file holds secrets: keep it to yourself.
     """
+    if context.invoked_subcommand is not None:
+        return
     with said():
         settings = load(config)
 
         async def serve() -> None:
             async with AsyncExitStack() as stack:
+                # Before the agent, so that the lines close after it has stopped reading them.
+                reading = await stack.enter_async_context(drivers.connect(settings.wired))
                 agent = await stack.enter_async_context(Agent(settings, now, os.urandom))
                 agent.born(*settings.devices, *(told.device for told in settings.gates))
+                for each in settings.wired:
+                    agent.poll(each.device, reading[each.device], each.interval)
                 gates: dict[str, Gate] = {}
                 work: dict[str, Coroutine[Any, Any, None]] = {}
                 for told in settings.gates:
@@ -71,6 +89,28 @@ def edge(config: Annotated[Path, typer.Option(help="The agent's configuration, T
                 console.print(f"stopped; {agent.progress.pending} messages wait in {settings.outbox}")
 
         asyncio.run(serve())
+
+
+@app.command()
+def probe(url: Annotated[str, typer.Argument(help="The line, such as modbus+tcp://192.0.2.7?units=1-32.")]) -> None:
+    """Find the meters on a line, and print the configuration that reads them.
+
+        dayuan edge probe modbus+tcp://192.0.2.7?units=1-32
+
+        dayuan edge probe "modbus+rtu:///dev/ttyUSB0?baud=9600&parity=E"
+
+    Exit codes: 0 somebody answered, 1 nobody did, 2 the line cannot be opened.
+    """
+    with said():
+        found = asyncio.run(drivers.probe(url))
+        for meter in found:
+            reads = ", ".join(f"{each.point} {each.value:g} {each.unit}" for each in meter.values)
+            title = f"{meter.title.zh} {meter.title.en}"
+            console.print(f"# {title}: {reads}" if reads else f"# {title}", markup=False, soft_wrap=True)
+            console.print(meter.toml, markup=False, soft_wrap=True)
+        if not found:
+            console.print("nobody answered; check the wires, the unit ids and, on a serial line, baud and parity")
+            raise typer.Exit(1)
 
 
 async def _obey(lines: Lines) -> None:

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _OPENING = 5.0
-_QUIET = 0.03
+_QUIET = 0.02
 _SETTLING = 0.1
 _LONGEST_NOISE = 1.0
 _SHORTEST_PAUSE = 1.0
@@ -129,15 +129,8 @@ class Line:
                 await self._settle(port)
                 self._clean = False
                 port.write(question)
-                async with asyncio.timeout(within) as patience:
-                    answer = await self._answer(port, take)
-            except asyncio.CancelledError:
-                self._unanswered(who, within)
-                raise
+                answer = await self._answer(port, who, take, within)
             except OSError as error:
-                # A time-out of ours is the device's silence; any other error, ETIMEDOUT too, is the line's own.
-                if isinstance(error, TimeoutError) and patience.expired():
-                    raise self._unanswered(who, within) from error
                 raise self._lose(error) from error
             self._clean = True
             self._resting.pop(who, None)
@@ -154,11 +147,19 @@ class Line:
             self._port.close()
             self._port = None
 
-    async def _answer(self, port: _Port, take: Callable[[bytes], T | None]) -> T:
-        while True:
-            answer = take(await self._heard(port))
-            if answer is not None:
+    async def _answer(self, port: _Port, who: str, take: Callable[[bytes], T | None], within: float) -> T:
+        try:
+            async with asyncio.timeout(within) as patience:
+                while (answer := take(await self._heard(port))) is None:
+                    pass
                 return answer
+        except asyncio.CancelledError:
+            self._unanswered(who, within)
+            raise
+        except TimeoutError as error:
+            if patience.expired():
+                raise self._unanswered(who, within) from error
+            raise  # ETIMEDOUT is the line's own
 
     async def _heard(self, port: _Port) -> bytes:
         chunk = await port.reader.read(4096)
@@ -260,7 +261,7 @@ async def _attach(serial: Serial) -> _Port:
         _set_up(fd, serial)
     except (OSError, termios.error) as error:
         pipe.close()
-        raise OSError(f"{serial.path} cannot be set up as a serial line: {error}") from error
+        raise OSError(f"cannot be set up as a serial line: {error}") from error
     reader = asyncio.StreamReader()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
     return _Port(reader, lambda question: _send(fd, question), transport.close)

@@ -120,15 +120,15 @@ class Meter:
     async def _ask(self) -> wire.Measured:
         """An answer; who is silent or refuses is asked again, with the identifier the other way round if allowed."""
         section = self._section
+        order = self._orders[0]
         try:
-            data = await ask(self._line, section.type, self._address, self._orders[0], section.serial, section.timeout)
+            data = await ask(self._line, section.type, self._address, order, section.serial, section.timeout)
         except (Reject, RetryLater) as error:
             if isinstance(error, RetryLater) and error.after:
                 raise
-            # The order that a meter last answered to stays first, so that one lost answer does not turn it for good.
-            other = self._orders[-1]
-            data = await ask(self._line, section.type, self._address, other, section.serial, section.timeout)
-            self._orders = [other, *(order for order in self._orders if order != other)]
+            order = self._orders[-1]
+            data = await ask(self._line, section.type, self._address, order, section.serial, section.timeout)
+        self._orders = [order]
         return wire.measured(data, self._fields)
 
 

@@ -138,6 +138,8 @@ async def connect(wired: Sequence[Wired]) -> AsyncIterator[dict[str, Driver]]:
         for device, kind, _, _, section in wired:
             for point, di in (section.points or {}).items():
                 _fits(device, kind, point, di)
+            if section.points is None and not any(kind.point(point) for point in POINTS):
+                raise Stop(f"device {device!r}: a {kind.name} has none of {', '.join(POINTS)}; give it points")
             meters[device] = Meter(device, kind, section, line(section.url))
         yield meters
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from time import perf_counter
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -383,13 +382,3 @@ def test_an_unknown_site_is_refused(compound: Compound) -> None:
 def test_it_reads_again_as_json(compound: Compound) -> None:
     seen = compound.see()
     assert msgspec.json.decode(msgspec.json.encode(seen), type=Overview) == seen
-
-
-def test_it_is_quick(compound: Compound) -> None:
-    compound.see()
-    times = []
-    for _ in range(5):
-        start = perf_counter()
-        compound.see()
-        times.append(perf_counter() - start)
-    assert min(times) < 0.5

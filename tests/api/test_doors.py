@@ -91,3 +91,9 @@ def test_description_is_complete(stage: Stage) -> None:
         assert operation["tags"], (method, path)
         assert "application/problem+json" in operation["responses"]["4XX"]["content"], (method, path)
     assert client.get("/docs").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/alarms/{}", "/dead-letters?before={}", "/audit?before={}"])
+def test_a_number_no_database_can_count_to_is_refused(stage: Stage, path: str) -> None:
+    answer = stage.client("admin").get("/api/v1" + path.format(1 << 63))
+    assert problem(answer, 422)

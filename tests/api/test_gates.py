@@ -1,7 +1,5 @@
 """Gates: permits kept as hashes, decisions in a blink, single use spent once, lists fetched when they changed."""
 
-import statistics
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -140,19 +138,6 @@ def test_what_a_gate_agent_gets_wrong(stage: Stage) -> None:
     problem(agent.get("/api/v1/sites/other/permits"), 404)
     raw = {"credential": CARD, "direction": "in", "time": "2026-05-04T12:00:00+08:00"}
     assert "credential" in problem(agent.post(f"{SITE}/gates/gate-1/decisions", json=raw), 422)
-
-
-def test_decisions_are_fast(own_stage: Stage) -> None:
-    """Well inside the gate's patience: the slowest but one in a hundred takes less than 150 ms."""
-    give(own_stage)
-    agent = own_stage.client("gate")
-    ask(agent)
-    took = []
-    for _ in range(200):
-        began = time.perf_counter()
-        assert ask(agent).json()["granted"]
-        took.append(time.perf_counter() - began)
-    assert statistics.quantiles(took, n=100)[98] < 0.150
 
 
 def _only(stage: Stage) -> Permit:

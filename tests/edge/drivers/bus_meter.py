@@ -1,8 +1,9 @@
 """A bus with one electricity and one water meter on a pseudo terminal, written from the standards and nothing of ours.
 
 A process of its own: `bus_meter.py LINK` makes LINK point to the terminal and takes orders on standard input, each
-answered with a line: `set energy 12345.67`, `set slow 0.3`, `set mute 1`, `set noise 1`, `set foreign 1`, `set damage 1`,
-`set lack 02060000`, `set order 2004`, `set low_battery 1`, `set wild 923456.78` (the energy of one answer only), `set reset`.
+answered with a line: `set energy 12345.67`, `set slow 0.3`, `set mute 1`, `set noise 1`, `set foreign 1`,
+`set damage 1`, `set lack 02060000`, `set order 2004`, `set low_battery 1`, `set wild 923456.78` (the energy of one
+answer only), `set reset`.
 """
 
 import os
@@ -10,6 +11,7 @@ import select
 import sys
 import time
 import tty
+from collections.abc import Callable
 from pathlib import Path
 
 METER, WATER = bytes.fromhex("420001102620"), bytes.fromhex("44332211003378")
@@ -64,7 +66,7 @@ def answer_645(request: bytes) -> bytes | None:
     return reply(0xD1, b"\x02") if out is None else reply(0x91, data[:4] + out)
 
 
-def more(reply, data: bytes, tariffs: bytes) -> bytes:  # type: ignore[no-untyped-def]
+def more(reply: Callable[[int, bytes], bytes], data: bytes, tariffs: bytes) -> bytes:
     """Frame 1 or 2 of what follows a block's first frame."""
     at = 8 * data[4]
     last = at + 8 >= len(tariffs)
@@ -121,6 +123,12 @@ def speak(bus: int, out: bytes) -> None:
         time.sleep(0.001)
 
 
+def say(word: str) -> None:
+    """Tell whoever started this."""
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Serve until standard input ends."""
     bus, keep_open = os.openpty()
@@ -128,7 +136,7 @@ def main() -> None:
     link = Path(sys.argv[1])
     link.unlink(missing_ok=True)
     link.symlink_to(os.ttyname(keep_open))
-    print("ready", flush=True)
+    say("ready")
     heard = bytearray()
     while True:
         for ready in select.select([bus, 0], [], [])[0]:
@@ -139,7 +147,7 @@ def main() -> None:
                 told[words[1]] = words[2] if len(words) > 2 else ""
                 if words[1] == "reset":
                     told.update(AT_FIRST)
-                print("ok", flush=True)
+                say("ok")
                 continue
             heard += os.read(bus, 4096)
             while request := split(heard):

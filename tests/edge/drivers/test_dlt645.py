@@ -222,6 +222,16 @@ def test_a_section_that_is_wrong(told: dict[str, object], why: str) -> None:
         msgspec.convert(good | told, Section)
 
 
+def test_a_kind_that_has_nothing_the_meter_shows() -> None:
+    async def play() -> None:
+        told = Section(url="dlt645+tcp://192.0.2.7:4001", address="1")
+        async with connect([Wired("m-1", kinds()["gate"], 15.0, "dlt645", told)]):
+            pass
+
+    with pytest.raises(Stop, match="none of energy"):
+        asyncio.run(play())
+
+
 @pytest.mark.parametrize(
     ("points", "why"),
     [({"engery": "00010000"}, "no point 'engery'"), ({"energy": "02030000"}, "is in kW, but 'energy'")],
