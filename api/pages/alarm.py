@@ -60,7 +60,8 @@ async def show(visit: Visit) -> None:
 
 def _look(visit: Visit) -> tuple[Alarm, list[AlarmStep]] | None:
     number = visit.request.path_params["id"]
-    if not number.isdecimal():
+    # More digits than a database can count are no alarm's.
+    if not number.isdecimal() or len(number) > 18:
         return None
     with visit.context.registry.reading() as session:
         alarm = session.get(Alarm, int(number))

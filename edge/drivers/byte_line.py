@@ -23,7 +23,7 @@ _OPENING = 5.0
 _QUIET = 0.02
 _SETTLING = 0.1
 _LONGEST_NOISE = 1.0
-_SHORTEST_PAUSE = 1.0
+_SHORTEST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
 _LONGEST_REST = 60.0
 _UNHEARD = 3
@@ -228,24 +228,38 @@ class Line:
                     self._port = await _attach(self._where)
         except OSError as error:
             raise self._lose(error if str(error) else TimeoutError(f"not open within {_OPENING:g} s")) from error
-        self._clean = False
+        self._clean = isinstance(self._where, Serial)
         return self._port
+
+
+_LINES: dict[Gateway | Serial, tuple[Line, int]] = {}
+"""Lines in use and by how many: meters of several protocols may be on one, whose drivers do not know each other."""
 
 
 @contextmanager
 def shared() -> Iterator[Callable[[str], Line]]:
-    """Gives the line of a url, the same to all that name it; closes them at the end."""
+    """Gives the line of a url, the same to all that name it; the last who used it closes it at the end."""
     with ExitStack() as stack:
-        lines: dict[Gateway | Serial, Line] = {}
+        mine: dict[Gateway | Serial, Line] = {}
 
         def line(url: str) -> Line:
             where = place(url)
-            if where not in lines:
-                lines[where] = Line(where)
-                stack.callback(lines[where].close)
-            return lines[where]
+            if where not in mine:
+                found, users = _LINES.get(where) or (Line(where), 0)
+                _LINES[where] = found, users + 1
+                mine[where] = found
+                stack.callback(_release, where)
+            return mine[where]
 
         yield line
+
+
+def _release(where: Gateway | Serial) -> None:
+    line, users = _LINES.pop(where)
+    if users > 1:
+        _LINES[where] = line, users - 1
+    else:
+        line.close()
 
 
 async def _connect(gateway: Gateway) -> _Port:

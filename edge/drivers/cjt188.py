@@ -33,7 +33,7 @@ from schema.text import Text
 log = logging.getLogger(__name__)
 
 _FASTEST = 1000
-"""Canonical units an hour that a register may move and be believed at once; the few that are faster are read twice."""
+"""How much an hour a register may move, in its unit, and be believed at once; a faster one is read twice."""
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 

@@ -171,7 +171,7 @@ def layout(text: str) -> tuple[Field, ...]:
     return tuple(fields)
 
 
-_HEAT = "supply_temperature:3.2@Cel return_temperature:3.2@Cel skip:3 clock:7 status:2"
+_HEAT = "supply:3.2@Cel return:3.2@Cel skip:3 clock:7 status:2"
 PROFILES: dict[str, str] = {
     # Table of the standard for water and gas: now, and on the settlement day.
     "flow": "volume:4.2@after skip:5 clock:7 status:2",

@@ -5,17 +5,14 @@
 url = "dlt645+serial:///dev/ttyUSB0?baud=2400&parity=E"     # or dlt645+tcp://192.0.2.7:4001
 address = "202610010042"                                    # the digits on its face
 ct = 40                                                     # 200 A / 5 A; pt likewise
-points = { energy = "00010000", power = "02030000" }        # instead of those of POINTS
+points = ["energy", "power", "voltage_a", "voltage_b"]      # instead of USUAL; or a table of data identifiers
 ```
 """
 
-import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from decimal import Decimal
-from typing import Annotated
-
-import msgspec
+from typing import NamedTuple
 
 from devices import kinds
 from devices.kind import DeviceKind
@@ -23,53 +20,24 @@ from edge.driver import Driver
 from edge.drivers import Found, Value, Wired
 from edge.drivers import dlt645_frame as wire
 from edge.drivers.byte_line import Line, place, shared
+from edge.drivers.dlt645_section import POINTS, fits
+from edge.drivers.dlt645_section import MeterSection as Section
 from edge.drivers.left_out import LeftOut
 from edge.drivers.register_check import Registers
 from schema.errors import Reject, RetryLater, Stop
-from schema.quantity import UNITS, conversion
+from schema.quantity import conversion
 from schema.reading import Reading
 from schema.text import Text
 
-POINTS = {
-    "energy": "00010000",
-    "power": "02030000",
-    "voltage": "02010100",
-    "current": "02020100",
-    "power_factor": "02060000",
-}
-"""What is read unless `points` says otherwise: the point of the device kind and its data identifier."""
+__all__ = ["Section", "connect", "probe"]
 
 _FASTEST = 100
 """kWh an hour before the ratios: no meter of this protocol shows more than 79.9999 kW."""
 
 _FRAMES = 16
+_PHASES = 3
+_BY_PHASE = {0x0201, 0x0202}
 _MODEL = 0x0400040B
-
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A meter: its line, its address of up to 12 digits, and the ratios of its transformers.
-
-    The meter shows secondary values; each is multiplied by `ct`, `pt` or both here and nowhere else. Leave both at 1
-    for a meter that is connected directly, or that has been told its ratios and shows primary values.
-    """
-
-    url: str
-    address: str
-    ct: Positive = 1.0
-    pt: Positive = 1.0
-    points: dict[str, str] | None = None
-    timeout: Positive = 1.0
-
-    def __post_init__(self) -> None:
-        if not self.url.startswith("dlt645+"):
-            raise ValueError(f"url {self.url!r} must begin with dlt645+tcp: or dlt645+serial:")
-        place(self.url)
-        if not self.address.isdecimal() or len(self.address) > 12:
-            raise ValueError(f"address {self.address!r} must be the up to 12 digits on the meter's face")
-        for point, di in (self.points or {}).items():
-            _item(point, di)
 
 
 class Meter:
@@ -82,8 +50,7 @@ class Meter:
         self._ratios = Decimal(str(section.ct)), Decimal(str(section.pt))
         self._within = section.timeout
         self._line = line
-        wanted = POINTS if section.points is None else section.points
-        self._points = {point: int(di, 16) for point, di in wanted.items() if kind.point(point)}
+        self._requests = _requests({point: int(di, 16) for point, di in section.wanted().items()})
         self._registers = Registers(_FASTEST)
         self._left_out = LeftOut(device)
 
@@ -95,39 +62,79 @@ class Meter:
     async def read(self, now: int) -> list[Reading]:
         """What the meter shows; a point that cannot be read is left out and said once, RetryLater if all are."""
         readings: list[Reading] = []
-        for point, di in self._points.items():
+        failure: Reject | RetryLater | None = None
+        for request in self._requests:
             try:
-                readings.append(await self._read(point, di, now))
-                self._left_out.remove(point)
-            except Reject as error:
-                self._left_out.add(point, error)
-                failure: Reject | RetryLater = error
+                numbers = await self._numbers(request)
             except RetryLater as error:
-                if not readings:
-                    raise
                 # Whoever falls silent half-way would cost the others on the line a time-out for each point.
-                self._left_out.add(point, error)
+                failure = error
+                if readings:
+                    self._give_up(request, error)
                 break
-        if not readings and self._points:
+            except Reject as error:
+                failure = error
+                self._give_up(request, error)
+                continue
+            for (point, di), number in zip(request.points.items(), numbers, strict=True):
+                try:
+                    readings.append(await self._reading(point, di, number, now))
+                    self._left_out.remove(point)
+                except Reject as error:
+                    failure = error
+                    self._left_out.add(point, error)
+        if failure and not readings:
             raise failure
         return readings
 
-    async def _read(self, point: str, di: int, now: int) -> Reading:
+    async def _numbers(self, request: "_Request") -> list[Decimal | None]:
+        part = await ask(self._line, self._address, request.di, self._within)
+        found = wire.values(request.di, part.data)
+        if len(request.points) == 1:
+            return found[:1]
+        if len(found) != _PHASES:
+            raise Reject("bad_length", f"{request.di:08X} has {len(found)} values for {_PHASES} phases")
+        return [found[(di >> 8 & 0xFF) - 1] for di in request.points.values()]
+
+    async def _reading(self, point: str, di: int, number: Decimal | None, now: int) -> Reading:
         form, about = wire.item(di), self._kind.point(point)
-        value = await self._value(di)
-        if value is None or about is None:
+        if number is None or about is None:
             raise Reject("not_fitted", f"{di:08X} reads FF: the meter has no such phase")
         if about.kind == "counter":
-            value = await self._registers.believe(point, now, value, lambda: self._value(di))
-        primary = float(scaled(value, form, *self._ratios))
+            number = await self._registers.believe(point, now, number, lambda: self._again(point, di))
+        primary = float(scaled(number, form, *self._ratios))
         factor, offset = conversion(form.unit, about.quantity)
         if not about.low <= primary * factor + offset <= about.high:
             raise Reject("implausible", f"{primary:g} {form.unit} is not within {about.low:g} to {about.high:g}")
         return Reading(self._device, point, now, primary, form.unit)
 
-    async def _value(self, di: int) -> Decimal | None:
-        part = await ask(self._line, self._address, di, self._within)
-        return wire.values(di, part.data)[0]
+    async def _again(self, point: str, di: int) -> Decimal | None:
+        return (await self._numbers(_Request(di, {point: di})))[0]
+
+    def _give_up(self, request: "_Request", error: Reject | RetryLater) -> None:
+        """Leave points out; those of a block that the meter does not know are asked for alone next time."""
+        for point in request.points:
+            self._left_out.add(point, error)
+        if isinstance(error, Reject) and error.reason == "refused" and len(request.points) > 1:
+            alone = [_Request(di, {point: di}) for point, di in request.points.items()]
+            self._requests = [*(other for other in self._requests if other is not request), *alone]
+
+
+class _Request(NamedTuple):
+    """A data identifier to ask for, and the points in its answer with identifiers of their own."""
+
+    di: int
+    points: dict[str, int]
+
+
+def _requests(points: dict[str, int]) -> list[_Request]:
+    """The fewest questions: phases of one quantity are asked for as a block."""
+    blocks: dict[int, dict[str, int]] = {}
+    for point, di in points.items():
+        group, _, phase, _ = di.to_bytes(4, "big")
+        block = di | 0xFF00 if group == 0x02 and di >> 16 in _BY_PHASE and 1 <= phase <= _PHASES else di
+        blocks.setdefault(block, {})[point] = di
+    return [_Request(block if len(found) > 1 else next(iter(found.values())), found) for block, found in blocks.items()]
 
 
 @asynccontextmanager
@@ -136,10 +143,8 @@ async def connect(wired: Sequence[Wired]) -> AsyncIterator[dict[str, Driver]]:
     with shared() as line:
         meters: dict[str, Driver] = {}
         for device, kind, _, _, section in wired:
-            for point, di in (section.points or {}).items():
-                _fits(device, kind, point, di)
-            if section.points is None and not any(kind.point(point) for point in POINTS):
-                raise Stop(f"device {device!r}: a {kind.name} has none of {', '.join(POINTS)}; give it points")
+            for point, di in section.wanted().items():
+                fits(device, kind, point, di)
             meters[device] = Meter(device, kind, section, line(section.url))
         yield meters
 
@@ -234,21 +239,3 @@ ct = 1  # current transformer ratio, 40 for 200/5 A
 pt = 1  # voltage transformer ratio
 """
     return Found(title, tuple(Value(each.point, each.value, each.unit) for each in readings), toml)
-
-
-def _item(point: str, di: str) -> wire.Item:
-    if not re.fullmatch("[0-9A-Fa-f]{8}", di):
-        raise ValueError(f"point {point!r}: data identifier {di!r} must be 8 hex digits, like 00010000")
-    try:
-        return wire.item(int(di, 16))
-    except Reject as error:
-        raise ValueError(f"point {point!r}: {error.detail}") from None
-
-
-def _fits(device: str, kind: DeviceKind, point: str, di: str) -> None:
-    about, unit = kind.point(point), _item(point, di).unit
-    if about is None:
-        known = ", ".join(each.name for each in kind.points)
-        raise Stop(f"device {device!r}: a {kind.name} has no point {point!r}; its points are {known}")
-    if unit not in UNITS or UNITS[unit].quantity != about.quantity:
-        raise Stop(f"device {device!r}: {di} is in {unit}, but {point!r} measures {about.quantity}")

@@ -17,7 +17,6 @@ from typing import Annotated
 
 import msgspec
 
-from devices.kind import DeviceKind
 from edge.driver import Driver
 from edge.drivers import Wired
 from edge.drivers.left_out import LeftOut
@@ -25,7 +24,6 @@ from edge.drivers.modbus_line import Line, Place, place
 from edge.drivers.modbus_map import RegisterMap, Request, named, read
 from edge.drivers.modbus_probe import probe
 from schema.errors import Reject, Stop
-from schema.quantity import conversion
 from schema.reading import Reading
 
 __all__ = ["Section", "connect", "probe"]
@@ -113,7 +111,10 @@ async def connect(wired: Sequence[Wired]) -> AsyncIterator[dict[str, Driver]]:
     for each in wired:
         section: Section = each.section
         chosen = read(section.map_file) if section.map_file else named(section.map)
-        line = lines.setdefault(place(section.url), Line(place(section.url)))
+        where = place(section.url)
+        if any(known.end == where.end and known != where for known in lines):
+            raise Stop(f"device {each.device!r}: another device has other settings for the same {where.end}")
+        line = lines.setdefault(where, Line(where))
         drivers[each.device] = Meter(line, each, chosen)
     try:
         yield drivers
@@ -123,28 +124,13 @@ async def connect(wired: Sequence[Wired]) -> AsyncIterator[dict[str, Driver]]:
 
 
 def _factors(wired: Wired, chosen: RegisterMap) -> dict[str, Fraction]:
-    """What to multiply the points by that map and kind share; Stop when ratios would be applied twice or in vain."""
+    """What each number is multiplied by; Stop for a map of another kind, and for ratios that the meter applies itself."""
     section: Section = wired.section
+    if chosen.kind != wired.kind.name:
+        raise Stop(f"device {wired.device!r} is a {wired.kind.name}, its register map is of a {chosen.kind}")
     for name, ratio in (("ct", section.ct), ("pt", section.pt)):
         if ratio != 1 and name not in chosen.ratios():
             raise Stop(
                 f"device {wired.device!r}: its map sends values that need no {name}; leave {name} = {ratio:g} out"
             )
-    points = [name for name in chosen.points if _fits(wired.kind, chosen, name)]
-    if not points:
-        raise Stop(
-            f"device {wired.device!r}: its map is of a {chosen.kind}, and a {wired.kind.name} has no such points"
-        )
-    return {name: chosen.points[name].factor(section.ct, section.pt) for name in points}
-
-
-def _fits(kind: DeviceKind, chosen: RegisterMap, name: str) -> bool:
-    """Whether a kind has the point; Stop when it has, in another quantity."""
-    point = kind.point(name)
-    if point is None:
-        return False
-    try:
-        conversion(chosen.points[name].unit, point.quantity)
-    except Reject as error:
-        raise Stop(f"the register map's {name!r}: {error}") from error
-    return True
+    return {name: entry.factor(section.ct, section.pt) for name, entry in chosen.points.items()}

@@ -1,7 +1,6 @@
 """A Modbus line, TCP or serial: one request at a time, and whoever does not answer is left alone for a while."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -42,6 +41,11 @@ class Place:
     baud: int = 9600
     parity: str = "N"
     stop: int = 1
+
+    @property
+    def end(self) -> str:
+        """The serial device, or host:port."""
+        return self.serial or f"{self.host}:{self.port}"
 
     @property
     def silence(self) -> float:
@@ -147,13 +151,15 @@ class Line:
             return self._client
         self.close()
         self._client = client = _client(self._where, self._hear)
-        opened = False
-        with contextlib.suppress(TimeoutError, OSError):
-            opened = await _result(client.connect(), within)
-        if not opened:
+        try:
+            # Not client.connect(): that keeps the reason to itself.
+            client.ctx.transport, _ = await _result(client.ctx.call_create(), within)
+        except OSError as error:
             self.close()
-            where = self._where.serial or f"{self._where.host}:{self._where.port}"
-            raise RetryLater(f"{where} cannot be opened", self._down.extend(1.0, _LONGEST_DOWN))
+            reason = str(error) or f"no answer in {within:g} s"
+            raise RetryLater(
+                f"{self._where.end} cannot be opened: {reason}", self._down.extend(1.0, _LONGEST_DOWN)
+            ) from error
         self._down, self._silent = _Rest(), 0
         # Whoever was silent may have been so because the line was dead.
         self._resting.clear()

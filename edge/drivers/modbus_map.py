@@ -11,8 +11,9 @@ from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-from schema.errors import Stop
-from schema.quantity import UNITS
+from devices import kinds
+from schema.errors import Reject, Stop
+from schema.quantity import conversion
 from schema.text import Text
 
 MOST = 125
@@ -29,6 +30,7 @@ _FOLDER = Path(__file__).parent / "maps"
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A point: its registers from wire address `address` (0-based), and value = number * scale [* CT] [* PT] in `unit`.
 
+    The number is the `mean` of so many in a row, such as those of three phases.
     `times` names the ratios that make the number primary, none for a meter that sends primary values;
     `code = "four_quadrant"` undoes the power factor code of IEEE 1459 meters (1..2 leading, negative exporting).
     """
@@ -37,14 +39,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     type: Literal["u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64", "bcd16", "bcd32", "bcd64"]
     unit: str
     scale: float = 1.0
+    mean: Annotated[int, msgspec.Meta(ge=1, le=3)] = 1
     times: Literal["", "ct", "pt", "ct*pt"] = ""
     code: Literal["", "four_quadrant"] = ""
     function: Function | None = None
     order: Order | None = None
 
     def __post_init__(self) -> None:
-        if self.unit not in UNITS:
-            raise ValueError(f"unknown unit {self.unit!r}; known are {', '.join(UNITS)}")
         if self.address + self.count > 0x10000:
             raise ValueError(f"{self.type} at {self.address} ends behind register 65535")
         if not math.isfinite(self.scale) or not self.scale:
@@ -53,6 +54,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def count(self) -> int:
         """How many registers."""
+        return self.mean * self.width
+
+    @property
+    def width(self) -> int:
+        """How many registers a number has."""
         return int(self.type.lstrip("uifbcd")) // 16
 
     def factor(self, ct: float, pt: float) -> Fraction:
@@ -73,11 +79,23 @@ class RegisterMap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     function: Function = 3
     order: Order = "abcd"
     gap: Annotated[int, msgspec.Meta(ge=0, le=MOST)] = 16
-    most: Annotated[int, msgspec.Meta(ge=4, le=MOST)] = MOST
+    most: Annotated[int, msgspec.Meta(ge=12, le=MOST)] = MOST
 
     def __post_init__(self) -> None:
+        kind = kinds().get(self.kind)
+        if kind is None:
+            raise ValueError(f"unknown kind {self.kind!r}; known are {', '.join(kinds())}")
         if not self.points:
             raise ValueError("a map needs points")
+        for name, entry in self.points.items():
+            point = kind.point(name)
+            if point is None:
+                known = ", ".join(each.name for each in kind.points)
+                raise ValueError(f"{kind.name} has no point {name!r}; it has {known}")
+            try:
+                conversion(entry.unit, point.quantity)
+            except Reject as error:
+                raise ValueError(f"point {name!r}: {error}; its unit is {point.unit} or one like it") from error
 
     def ratios(self) -> set[str]:
         """The transformer ratios this map applies: of "ct", "pt"."""
@@ -101,12 +119,15 @@ class RegisterMap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """The value of a point in the answer to its request; None where the meter says that it has none."""
         entry = self.points[name]
         at = entry.address - request.address
-        value = number(registers[at : at + entry.count], entry.type, entry.order or self.order)
-        if value is None:
-            return None
-        if entry.code and abs(value) > 1:
-            value = math.copysign(2, value) - value
-        return float(Fraction(value) * factor)
+        total = Fraction(0)
+        for start in range(at, at + entry.count, entry.width):
+            value = number(registers[start : start + entry.width], entry.type, entry.order or self.order)
+            if value is None:
+                return None
+            if entry.code and abs(value) > 1:
+                value = math.copysign(2, value) - value
+            total += Fraction(value)
+        return float(total * factor / entry.mean)
 
     def _function(self, name: str) -> Function:
         return self.points[name].function or self.function

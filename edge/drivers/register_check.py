@@ -10,7 +10,8 @@ from schema.errors import Reject
 from schema.instant import HOUR
 
 _CLOSE = Decimal(1)
-"""How far apart, in the register's unit, two readings in a row may be besides what `fastest` allows."""
+_AT_ONCE = Decimal(10)
+"""What a register may move, in its unit, besides what `fastest` allows; and between two readings in a row."""
 
 
 class Registers:
@@ -25,13 +26,13 @@ class Registers:
     ) -> Decimal:
         """The value, from a second reading where the first does not go on; Reject("unsteady") if those two disagree."""
         stood = self._stood.get(name)
-        if stood is None or not self._follows(*stood, now, value):
+        if (
+            stood is None
+            or not 0 <= value - stood[1] <= _CLOSE + self._fastest * Decimal(max(now - stood[0], 0)) / HOUR
+        ):
             second = await again()
-            if second is None or not self._follows(now, value, now, second):
+            if second is None or not 0 <= second - value <= _AT_ONCE:
                 raise Reject("unsteady", f"{name} read {value}, then {second}")
             value = second
         self._stood[name] = now, value
         return value
-
-    def _follows(self, then: int, stood: Decimal, now: int, value: Decimal) -> bool:
-        return 0 <= value - stood <= _CLOSE + self._fastest * Decimal(max(now - then, 0)) / HOUR

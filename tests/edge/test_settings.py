@@ -81,3 +81,34 @@ def test_a_missing_file_and_one_in_another_encoding_are_told_apart(tmp_path: Pat
     path.write_bytes('id = "大院"'.encode("gbk"))
     with pytest.raises(Stop, match="is not TOML"):
         load(path)
+
+
+METER = """
+[devices.modbus]
+url = "modbus+tcp://192.0.2.7"
+unit = 3
+map_file = "mine.toml"
+"""
+
+
+def test_a_device_is_read_by_the_driver_its_section_names(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, GOOD.replace("[[gates]]", f"{METER}\n[[gates]]")))
+    [wired] = settings.wired
+    assert (wired.device, wired.kind.name, wired.interval, wired.bus) == ("m-1", "electricity_meter", 15, "modbus")
+    assert wired.section.map_file == tmp_path / "mine.toml"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("[devices.modbus]", "[devices.modbuss]", r"no driver 'modbuss'; known are .*modbus.* - at `\$.devices\[0\]"),
+        ("unit = 3", "unit = 300", r"\[devices.modbus\]: Expected `int` <= 255 - at `\$.unit`"),
+        ("unit = 3", "unit = 3\n[devices.dlt645]", "a device has one section"),
+        ("modbus+tcp:", "http:", r"write modbus\+tcp://host"),
+        ("unit = 3", "units = 3", "unknown field `units`"),
+    ],
+)
+def test_each_fault_of_a_section_is_named(tmp_path: Path, old: str, new: str, says: str) -> None:
+    text = GOOD.replace("[[gates]]", f"{METER.replace(old, new, 1)}\n[[gates]]")
+    with pytest.raises(Stop, match=says):
+        load(written(tmp_path, text))

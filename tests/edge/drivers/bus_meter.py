@@ -35,6 +35,9 @@ def electricity(di: str) -> bytes | None:
     known = {
         "00010000": bcd(told["wild"] or told["energy"], 4),
         "02010100": bcd("220.4", 2),
+        "02010200": bcd("221.5", 2),
+        "02010300": bcd("222.6", 2),
+        "0201FF00": bcd("220.4", 2) + bcd("221.5", 2) + bcd("222.6", 2),
         "02020100": bcd("5.123", 3),
         # The top bit of the highest byte is the sign: power flows back.
         "02030000": bytes.fromhex("563492"),

@@ -162,6 +162,32 @@ def test_a_gateway_that_goes_away_and_comes_back(tmp_path: Path) -> None:
         asyncio.run(play(running, free_port()))
 
 
+def test_a_connection_that_nothing_comes_from_is_opened_anew() -> None:
+    async def play() -> None:
+        served: list[asyncio.Task[None] | None] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            mute = not served
+            served.append(asyncio.current_task())
+            while said := await reader.read(100):
+                if not mute:
+                    writer.write(said)
+            writer.close()
+            await writer.wait_closed()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            line = Line(Gateway("127.0.0.1", server.sockets[0].getsockname()[1]))
+            for who in "abc":
+                with pytest.raises(RetryLater, match="did not answer within"):
+                    await line.ask(who, b"?", bytes, 0.05)
+            assert await line.ask("d", b"!", bytes, 0.5) == b"!"
+            line.close()
+            await asyncio.gather(*(task for task in served if task))
+            assert len(served) == 2
+
+    asyncio.run(play())
+
+
 def test_a_tty_belongs_to_one_program_and_what_is_no_tty_to_none(running: Bus, tmp_path: Path) -> None:
     async def play(running: Bus) -> None:
         first, second = at(running), at(running)

@@ -11,6 +11,7 @@ from devices import kinds
 from edge.drivers import Wired, connect, probe
 from edge.drivers.byte_line import Line, place
 from edge.drivers.cjt188 import Meter, Section
+from edge.drivers.dlt645 import Section as PowerSection
 from schema.errors import Reject, RetryLater, Stop
 from schema.instant import MINUTE
 from schema.reading import Reading
@@ -34,7 +35,7 @@ def running(lasting: Bus) -> Bus:
 
 
 def meter(running: Bus, **more: object) -> tuple[Meter, Line]:
-    told: dict[str, object] = {"url": f"cjt188+{running.tail}", "address": WATER, "timeout": 0.3}
+    told: dict[str, object] = {"url": f"cjt188+{running.tail}", "address": WATER, "timeout": 0.2}
     section = msgspec.convert(told | more, Section)
     line = Line(place(section.url))
     return Meter("w-1", KIND, section, line), line
@@ -58,7 +59,7 @@ def test_a_lost_answer_does_not_turn_a_known_order(running: Bus) -> None:
         running.tell("order", "2004")
         driver, line = meter(running)
         await driver.read(NOW)
-        running.tell("slow", "0.35")
+        running.tell("slow", "0.25")
         task = asyncio.create_task(driver.read(NOW + MINUTE))
         await asyncio.sleep(0.1)
         await asyncio.to_thread(running.tell, "slow", "0")
@@ -75,6 +76,21 @@ def test_a_told_order_is_kept_to(running: Bus) -> None:
         with pytest.raises(RetryLater):
             await driver.read(NOW)
         line.close()
+
+    asyncio.run(play())
+
+
+def test_meters_of_both_protocols_share_a_line(running: Bus) -> None:
+    async def play() -> None:
+        water = Section(url=f"cjt188+{running.tail}", address=WATER)
+        power = PowerSection(url=f"dlt645+{running.tail}", address="202610010042")
+        wired = [
+            Wired("w-1", KIND, 60.0, "cjt188", water),
+            Wired("m-1", kinds()["electricity_meter"], 15.0, "dlt645", power),
+        ]
+        async with connect(wired) as drivers:
+            found = await asyncio.gather(*(driver.read(NOW) for driver in drivers.values()))
+        assert sorted(len(readings) for readings in found) == [1, 5]
 
     asyncio.run(play())
 

@@ -73,8 +73,8 @@ def test_published_heat_meter() -> None:
             "power": Value(Decimal(0), "kW"),
             "flow": Value(Decimal(0), "m3/h"),
             "volume": Value(Decimal("10.34"), "m3"),
-            "supply_temperature": Value(Decimal("25.35"), "Cel"),
-            "return_temperature": Value(Decimal("25.66"), "Cel"),
+            "supply": Value(Decimal("25.35"), "Cel"),
+            "return": Value(Decimal("25.66"), "Cel"),
         },
         datetime(2015, 7, 10, 12, 0, 53),  # noqa: DTZ001
         b"\0\0",

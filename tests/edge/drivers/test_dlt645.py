@@ -37,7 +37,7 @@ def running(lasting: Bus) -> Bus:
 
 
 def section(running: Bus, **more: object) -> Section:
-    told: dict[str, object] = {"url": f"dlt645+{running.tail}", "address": METER, "timeout": 0.3}
+    told: dict[str, object] = {"url": f"dlt645+{running.tail}", "address": METER, "timeout": 0.2}
     return msgspec.convert(told | more, Section)
 
 
@@ -114,7 +114,7 @@ def test_a_damaged_answer_is_no_reading(running: Bus) -> None:
 def test_one_lost_answer_is_asked_for_again(running: Bus) -> None:
     async def play() -> None:
         driver, line = meter(running)
-        running.tell("slow", "0.35")
+        running.tell("slow", "0.25")
         task = asyncio.create_task(driver.read(NOW))
         await asyncio.sleep(0.1)
         await asyncio.to_thread(running.tell, "slow", "0")
@@ -175,6 +175,24 @@ def test_a_register_that_does_not_hold_still_is_not_believed(running: Bus) -> No
     asyncio.run(play())
 
 
+@pytest.mark.parametrize("lack", ["", "0201FF00"])
+def test_phases_come_as_a_block_and_alone_from_a_meter_that_has_none(running: Bus, lack: str) -> None:
+    async def play() -> None:
+        running.tell("lack", lack)
+        driver, line = meter(running, points=["energy", "voltage_a", "voltage_b", "voltage_c", "current_a"])
+        await driver.read(NOW)
+        assert shown(await driver.read(NOW + MINUTE)) == {
+            "energy": 123456.78,
+            "voltage_a": 220.4,
+            "voltage_b": 221.5,
+            "voltage_c": 222.6,
+            "current_a": 5.123,
+        }
+        line.close()
+
+    asyncio.run(play())
+
+
 def test_a_block_that_comes_in_several_frames(running: Bus) -> None:
     async def play() -> None:
         line = Line(place(f"dlt645+{running.tail}"))
@@ -212,6 +230,7 @@ def test_a_probe_of_a_silent_line_finds_nobody_and_of_no_line_says_so(running: B
         ({"address": "1234567890123"}, "12 digits"),
         ({"ct": 0}, "ct"),
         ({"points": {"energy": "0001"}}, "8 hex digits"),
+        ({"points": ["engery"]}, "point 'engery' needs its data identifier"),
         ({"points": {"energy": "04000101"}}, "cannot|not a data identifier"),
         ({"adress": "1"}, "adress"),
     ],
@@ -228,7 +247,7 @@ def test_a_kind_that_has_nothing_the_meter_shows() -> None:
         async with connect([Wired("m-1", kinds()["gate"], 15.0, "dlt645", told)]):
             pass
 
-    with pytest.raises(Stop, match="none of energy"):
+    with pytest.raises(Stop, match="a gate has no point 'energy'"):
         asyncio.run(play())
 
 

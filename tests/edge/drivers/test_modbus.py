@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from devices import kinds
 from edge.driver import poll
 from edge.drivers import connect, probe
 from edge.drivers.modbus import Section
@@ -23,21 +24,23 @@ from tests.servers import free_port
 
 pytestmark = pytest.mark.anyio
 
-# An Acrel behind 200/5 A: 000AH energy, 97 volts, 100 amperes, 106 power, 118 power factor, 119 frequency.
+# An Acrel behind 200/5 A and 10/0.1 kV: registers 000AH, 0014H, 97 to 119.
 ACREL = {
     "10": [0x0001, 0xE240],
-    "97": [2305, 2310, 2299, 250, 251, 252, *[0] * 3, 65036, *[0] * 8],
-    "115": [0, 0, 0, 950, 5001],
+    "20": [0, 7],
+    "97": [2305, 2310, 2300, 250, 260, 255, 0, 0, 0, 65036, 0, 0, 0, 120, 0, 0, 0, 0, 0, 0, 0, 950, 5001],
 }
-ACREL["97"] = ACREL["97"][:18]
-# A Schneider that has no power factor at the moment, and knows only the registers of its list.
+# A Schneider that has no power factor at the moment, refuses what is not in its list, and lacks reactive energy.
 SCHNEIDER = {
+    "2999": floats(12.0, 12.5, 13.0),
     "3009": floats(12.5),
+    "3027": floats(231.0, 231.5, 232.0),
     "3035": floats(231.5),
     "3059": floats(8.25),
+    "3067": floats(1.5),
     "3083": [0xFFC0, 0x0000],
     "3109": floats(49.98),
-    "3203": [0, 0, 0x0001, 0xE240],
+    "3203": [0, 0, 0x0001, 0xE240, 0, 0, 0, 9],
 }
 UNITS: Units = {"1": ACREL, "2": SCHNEIDER, "3": generic(900000.25), "9": {"500": [1]}}
 
@@ -60,18 +63,34 @@ async def test_an_acrel_behind_transformers_reads_primary_values(port: int) -> N
     assert {reading.time for reading in readings} == {7}
     assert values(list(readings)) == {
         "energy": 1234.56 * 4000,
+        "energy_export": 280.0,
         "voltage": 23050.0,
-        "current": 100.0,
+        "voltage_a": 23050.0,
+        "voltage_b": 23100.0,
+        "voltage_c": 23000.0,
+        "current": 102.0,
+        "current_a": 100.0,
+        "current_b": 104.0,
+        "current_c": 102.0,
         "power": -0.5 * 4000,
+        "reactive_power": 480.0,
         "power_factor": 0.95,
+        "frequency": 50.01,
     }
 
 
-async def test_a_point_without_a_value_is_left_out_and_what_is_refused_together_is_asked_alone(port: int) -> None:
-    async with connect([wired("m", url=f"modbus+tcp://127.0.0.1:{port}", unit=2, map="schneider-pm5000")]) as drivers:
+async def test_a_point_without_a_value_is_left_out_and_what_is_refused_together_is_asked_alone(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    meter = wired("m", url=f"modbus+tcp://127.0.0.1:{port}", unit=2, map="schneider-pm5000")
+    async with connect([meter]) as drivers:
         for _ in range(2):
-            readings = await drivers["m"].read(0)
-            assert values(list(readings)) == {"current": 12.5, "voltage": 231.5, "power": 8.25, "energy": 123456.0}
+            read = values(list(await drivers["m"].read(0)))
+            assert (read["current_b"], read["voltage"], read["power"]) == (12.5, 231.5, 8.25)
+            assert (read["energy"], read["energy_export"], read["frequency"]) == (123456.0, 9.0, 49.98)
+            assert not read.keys() & {"power_factor", "reactive_energy"}
+    [said] = caplog.messages
+    assert said.startswith("m: reactive_energy is left out: modbus_refused: unit 2 answers illegal address")
 
 
 async def test_a_meter_of_another_model_is_refused_and_the_reason_told(port: int) -> None:
@@ -166,7 +185,7 @@ async def test_a_server_killed_and_started_again_is_told_once_each_way(
 async def test_nobody_listening_is_told_and_not_tried_at_every_turn() -> None:
     port = free_port()
     async with connect([wired("m", url=f"modbus+tcp://127.0.0.1:{port}")]) as drivers:
-        with pytest.raises(RetryLater, match=f"127.0.0.1:{port} cannot be opened"):
+        with pytest.raises(RetryLater, match=f"127.0.0.1:{port} cannot be opened: .*Connect"):
             await drivers["m"].read(0)
         with pytest.raises(RetryLater, match="the line did not answer and is asked again in 1 s"):
             await drivers["m"].read(0)
@@ -230,21 +249,19 @@ async def test_an_answer_in_two_pieces_is_one_answer(cut: int) -> None:
 
 
 async def test_a_cancellation_that_comes_with_the_answer_is_heard() -> None:
+    class Cancelling(Line):
+        """Cancels whoever asks at the very turn of the loop in which the answer arrives."""
+
+        def _hear(self, sending: bool, data: bytes) -> bytes:
+            if not sending:
+                asyncio.get_running_loop().call_soon(task.cancel)
+            return super()._hear(sending, data)
+
     async with peer(lambda asked: mbap(asked, GOOD)) as port:
-        with closing(Line(place(f"modbus+tcp://127.0.0.1:{port}"))) as line:
-            await line.open(1.0)
-
-            async def ask_for_ever() -> None:
-                while True:
-                    await line.ask(7, 3, 16, 2, 1.0)
-
-            for turn in range(200):
-                task = asyncio.create_task(ask_for_ever())
-                for _ in range(turn % 23):
-                    await asyncio.sleep(0)
-                task.cancel()
-                _, still = await asyncio.wait([task], timeout=0.5)
-                assert not still
+        with closing(Cancelling(place(f"modbus+tcp://127.0.0.1:{port}"))) as line:
+            task = asyncio.create_task(line.ask(7, 3, 16, 2, 1.0))
+            with pytest.raises(asyncio.CancelledError):
+                await task
         await asyncio.sleep(0.01)
 
 
@@ -357,6 +374,23 @@ async def test_a_probe_of_nobody_says_so() -> None:
 def test_a_fault_in_a_section_is_named(section: dict[str, object], says: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=says):
         msgspec.convert(section, Section)
+
+
+async def test_a_map_of_another_kind_and_a_line_with_two_settings_are_refused() -> None:
+    meter = wired("m", url="modbus+rtu:///dev/ttyUSB0?baud=9600")
+    for others, says in (
+        ([meter._replace(kind=kinds()["water_meter"])], "'m' is a water_meter, its register map is of a electricity"),
+        ([meter, wired("n", url="modbus+rtu:///dev/ttyUSB0?baud=2400", unit=2)], "'n': another device has other sett"),
+    ):
+        with pytest.raises(Stop, match=says):
+            async with connect(others):
+                pass
+
+
+async def test_a_serial_device_that_is_not_there_is_told(tmp_path: Path) -> None:
+    async with connect([wired("m", url=f"modbus+rtu://{tmp_path}/ttyUSB0")]) as drivers:
+        with pytest.raises(RetryLater, match="ttyUSB0 cannot be opened: .*No such file"):
+            await drivers["m"].read(0)
 
 
 async def test_ratios_for_a_meter_that_sends_primary_values_are_refused() -> None:
