@@ -85,9 +85,7 @@ class _Rest:
     """How long somebody silent is left alone: not at all at first, then twice as long each time."""
 
     def __init__(self) -> None:
-        self._pause = 0.0
-        self._next = 0.0
-        self._until = 0.0
+        self._pause = self._next = self._until = 0.0
 
     def left(self) -> float:
         """Seconds still to go."""
@@ -112,8 +110,7 @@ class Line:
         self._clean = True
         self._unheard = 0
         self._lost = False
-        self._pause = _SHORTEST_PAUSE
-        self._again = 0.0
+        self._pause, self._again = _SHORTEST_PAUSE, 0.0
 
     async def ask(self, who: str, question: bytes, take: Callable[[bytes], T | None], within: float) -> T:
         """Send `question` and give `take` whatever comes until it finds the answer in it; errors of `take` pass.

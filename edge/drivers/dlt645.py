@@ -9,6 +9,7 @@ points = ["energy", "power", "voltage_a", "voltage_b"]      # instead of USUAL; 
 ```
 """
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from decimal import Decimal
@@ -225,7 +226,7 @@ async def _found(line: Line, url: str, address: str) -> Found:
     model = ""
     with suppress(Reject, RetryLater):
         raw = (await ask(line, address, _MODEL, 1.0)).data
-        model = raw[::-1].decode("ascii", "ignore").strip("\0 ")
+        model = re.sub(r"[^\w./-]", "", raw[::-1].decode("ascii", "ignore"))
     title = Text(f"电表 {model or address}", f"Meter {model or address}")
     toml = f"""[[devices]]
 id = "meter-{address}"

@@ -124,7 +124,7 @@ async def connect(wired: Sequence[Wired]) -> AsyncIterator[dict[str, Driver]]:
 
 
 def _factors(wired: Wired, chosen: RegisterMap) -> dict[str, Fraction]:
-    """What each number is multiplied by; Stop for a map of another kind, and for ratios that the meter applies itself."""
+    """What each number is multiplied by; Stop for a map of another kind and for ratios the meter applies itself."""
     section: Section = wired.section
     if chosen.kind != wired.kind.name:
         raise Stop(f"device {wired.device!r} is a {wired.kind.name}, its register map is of a {chosen.kind}")

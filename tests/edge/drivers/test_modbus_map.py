@@ -123,10 +123,9 @@ def test_the_four_quadrant_power_factor_of_a_pm5000_is_undone(raw: float, meant:
 def test_every_point_is_asked_for_once_whole_and_within_the_limits(
     addresses: list[int], gap: int, most: int, kind: Any
 ) -> None:
-    names = [point.name for point in kinds()["electricity_meter"].points]
     points = {
-        name: Entry(address=at, type=kind, unit=kinds()["electricity_meter"].point(name).unit, function=3 + at % 2)  # type: ignore
-        for name, at in zip(names, addresses, strict=False)
+        point.name: Entry(address=at, type=kind, unit=point.unit, function=4 if at % 2 else 3)
+        for point, at in zip(kinds()["electricity_meter"].points, addresses, strict=False)
     }
     requests = entries(points=points, gap=gap, most=most).requests(points)
     assert sorted(name for request in requests for name in request.points) == sorted(points)
