@@ -27,6 +27,7 @@ async def everything(parts: Parts, console: Console) -> None:
     """Serve until SIGINT or SIGTERM; children end before this returns."""
     settings = parts.settings
     web.check_port(settings.web.host, settings.web.port)
+    services.link(parts, "check", session=False).address()
     hub = Hub()
     with contextlib.ExitStack() as stack:
         if not settings.broker.url:

@@ -75,9 +75,16 @@ class Catalog:
         return slot
 
     def born(self, topic: Topic, birth: Birth, now: int) -> Device:
-        """Take a birth in: the device as it is to be registered; Reject for a kind nobody declares."""
+        """Take a birth in: the device as it is to be registered.
+
+        Reject for a kind nobody declares, and for one that would make another agent's device into something else.
+        """
         if topic.kind not in kinds():
             raise Reject("unknown_kind", f"{topic.kind!r} is none of {', '.join(sorted(kinds()))}")
+        known = self._devices.get((topic.site, topic.device)) or self._reread(topic)
+        agent = birth.position.agent if birth.position else None
+        if known is not None and (known.kind, known.building) != (topic.kind, topic.building) and known.agent != agent:
+            raise Reject("taken", f"{known.id} is a {known.kind} in {known.building}, announced by {known.agent}")
         device = Device(
             site=topic.site,
             id=topic.device,
@@ -86,7 +93,7 @@ class Catalog:
             title_zh=birth.title.zh,
             title_en=birth.title.en,
             parent=birth.parent,
-            agent=birth.position.agent if birth.position else None,
+            agent=agent,
             interval=birth.interval,
             replay=birth.replay,
             state="online",

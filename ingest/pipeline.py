@@ -24,7 +24,8 @@ from store.registry.events import StoredEvent
 from store.registry.places import Device, Site
 from store.series.port import PartialWrite, SeriesStore
 
-UNKNOWN = "unknown_device"
+WAITING = ("unknown_device", "wrong_topic")
+"""Reasons that the birth of the device does away with."""
 
 
 @dataclass(slots=True)
@@ -169,14 +170,14 @@ class Pipeline:
         return message.position
 
     def _release(self, turn: Turn, now: int) -> list[int]:
-        """Take in again what was parked because its device was not known yet; the ids of those letters."""
+        """Take in again what was parked because its device was not known yet, or was taken for another; the ids."""
         if not turn.births:
             return []
-        born = {(birth.site, birth.id) for birth in turn.births}
-        early = [letter for letter in turn.parked if letter.reason == UNKNOWN and (letter.site, letter.device) in born]
+        born = tuple({f"{self._org}/{one.site}/{one.building}/{one.kind}/{one.id}/" for one in turn.births})
+        early = [letter for letter in turn.parked if letter.reason in WAITING and letter.topic.startswith(born)]
         turn.parked = [letter for letter in turn.parked if letter not in early]
         with self._registry.reading() as session:
-            letters = [letter for site, device in born for letter in deadletters.whole(session, site, device, UNKNOWN)]
+            letters = [letter for topic in born for letter in deadletters.whole(session, topic, WAITING)]
         again = [(letter.topic, letter.payload) for letter in letters]
         again += [(letter.topic, letter.payload) for letter in early]
         for path, payload in again:

@@ -20,7 +20,7 @@ router = APIRouter(tags=["dead letters"])
 
 
 class Letter(BaseModel):
-    """A parked message or record; `payload` is cut at 64 KiB, `size` is what came. Times of unknown sites are UTC."""
+    """A parked message or record; `payload` is cut at 16 KiB, `size` is what came. Times of unknown sites are UTC."""
 
     id: int
     received: str

@@ -12,7 +12,7 @@ from edge.settings import Device
 from edge.simulation.compound import Compound
 from edge.simulation.devices import compound_devices
 from edge.simulation.faults import Fault, Retrofit, demo_faults, demo_reporting, demo_retrofit
-from schema.errors import Stop
+from schema.errors import RetryLater, Stop
 from schema.instant import MINUTE, SECOND, Clock, to_datetime, to_micros
 
 CADENCE = 15 * MINUTE
@@ -100,8 +100,11 @@ class Simulation:
             self._agent.record_event(device, *events)
         self._memory.last = time
         part = self._path.with_suffix(".part")
-        part.write_bytes(msgspec.json.encode(self._memory))
-        part.replace(self._path)
+        try:
+            part.write_bytes(msgspec.json.encode(self._memory))
+            part.replace(self._path)
+        except OSError as error:
+            raise RetryLater(f"cannot write {self._path}: {error.strerror}") from error
 
 
 def _midnight(day: date, zone: tzinfo) -> int:

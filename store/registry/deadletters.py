@@ -8,8 +8,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store.registry.base import Base, insert_into
 
-KEPT_BYTES = 65_536
-KEPT_LETTERS = 100_000
+KEPT_BYTES = 16_384
+KEPT_LETTERS = 50_000
+"""At most 0.8 GB; a pack of 100 readings has some 6 kB."""
 
 
 class DeadLetter(Base):
@@ -19,7 +20,7 @@ class DeadLetter(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     received: Mapped[int] = mapped_column(index=True)
-    topic: Mapped[str]
+    topic: Mapped[str] = mapped_column(index=True)
     site: Mapped[str] = mapped_column(index=True)
     device: Mapped[str] = mapped_column(index=True)
     reason: Mapped[str] = mapped_column(index=True)
@@ -80,12 +81,12 @@ def counts(session: Session) -> dict[str, int]:
     return {row.reason: row.count for row in session.scalars(select(DeadLetterCount))}
 
 
-def whole(session: Session, site: str, device: str, reason: str) -> list[DeadLetter]:
-    """The letters of a device parked for a reason that are kept whole, and so can be tried again, oldest first."""
+def whole(session: Session, topic: str, reasons: Iterable[str]) -> list[DeadLetter]:
+    """The letters of topics that begin so, parked for one of the reasons and kept whole: they can be tried again."""
     return list(
         session.scalars(
             select(DeadLetter)
-            .where(DeadLetter.site == site, DeadLetter.device == device, DeadLetter.reason == reason)
+            .where(DeadLetter.topic.startswith(topic, autoescape=True), DeadLetter.reason.in_(list(reasons)))
             .where(DeadLetter.size <= KEPT_BYTES)
             .order_by(DeadLetter.id)
         )

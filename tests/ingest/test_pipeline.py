@@ -57,7 +57,8 @@ class House:
         return list(self.pipeline.process([path for path, _ in sent], [payload for _, payload in sent]))
 
     def values(self) -> list[float]:
-        return self.store.read([ENERGY], 0, NOW + DAY).value.tolist()
+        values: list[float] = self.store.read([ENERGY], 0, NOW + DAY).value.tolist()
+        return values
 
     def parked(self) -> dict[str, int]:
         with self.registry.reading() as session:
@@ -104,7 +105,7 @@ def test_readings_before_the_birth_wait_and_are_taken_in_with_it(house: House) -
     house.feed(house.birth(seq=1))
     assert house.values() == [1.0, 2.0]
     with house.registry.reading() as session:
-        assert deadletters.whole(session, "demo", "m1", "unknown_device") == []
+        assert deadletters.whole(session, METER.path(), ["unknown_device"]) == []
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ def test_a_parked_reading_is_a_pack_that_can_be_sent_again(house: House) -> None
     house.feed(house.birth(), house.pack(5.0, time=NOW - 200 * DAY))
     assert house.parked() == {"time_past": 1}
     with house.registry.reading() as session:
-        [letter] = deadletters.whole(session, "demo", "m1", "time_past")
+        [letter] = deadletters.whole(session, METER.path(), ["time_past"])
     house.feed(house.birth(replay=True), (letter.topic, letter.payload))
     assert house.values() == [5.0]
 
@@ -168,6 +169,22 @@ def test_a_topic_of_nobody_is_parked(house: House) -> None:
 def test_a_device_does_not_speak_under_another_kind(house: House) -> None:
     house.feed(house.birth(), (METER._replace(kind="water_meter").path(), b"[]"))
     assert house.parked() == {"wrong_topic": 1}
+
+
+def test_a_birth_does_not_take_over_the_device_of_another_agent(house: House) -> None:
+    house.feed(house.birth(seq=1))
+    thief = Topic("dayuan", "demo", "hacked", "gas_meter", "m1", "state")
+    house.feed((thief.path(), messages.encode_state(Birth(title=Text("贼", "Thief"), interval=15.0))), house.pack(1.0))
+    assert house.parked() == {"taken": 1}
+    assert house.values() == [1.0]
+
+
+def test_a_device_that_moves_takes_what_came_too_early_along(house: House) -> None:
+    moved = METER._replace(building="annex")
+    house.feed(house.birth(seq=1), (moved.path(), house.pack(1.0, seq=3)[1]))
+    assert house.parked() == {"wrong_topic": 1}
+    house.feed(house.birth(moved, seq=2))
+    assert house.store.read([ENERGY._replace(building="annex")], 0, NOW).value.tolist() == [1.0]
 
 
 def test_a_birth_of_no_known_kind_is_parked(house: House) -> None:

@@ -100,6 +100,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_dead_letter_reason"), ["reason"], unique=False)
         batch_op.create_index(batch_op.f("ix_dead_letter_received"), ["received"], unique=False)
         batch_op.create_index(batch_op.f("ix_dead_letter_site"), ["site"], unique=False)
+        batch_op.create_index(batch_op.f("ix_dead_letter_topic"), ["topic"], unique=False)
 
     op.create_table(
         "dead_letter_count",
@@ -438,6 +439,7 @@ def downgrade() -> None:
     op.drop_table("event")
     op.drop_table("dead_letter_count")
     with op.batch_alter_table("dead_letter", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_dead_letter_topic"))
         batch_op.drop_index(batch_op.f("ix_dead_letter_site"))
         batch_op.drop_index(batch_op.f("ix_dead_letter_received"))
         batch_op.drop_index(batch_op.f("ix_dead_letter_reason"))
