@@ -14,7 +14,7 @@ run: $(STAMP) ## set up what is missing, start the whole platform, stop with Ctr
 	@$(BIN)/dayuan run
 
 test: $(STAMP) check ## set up what is missing, lint, type-check, and run every test
-	@scripts/setup broker influxdb postgres browser
+	@scripts/setup broker influxdb postgres browser serial
 	@DAYUAN_REQUIRE_SERVERS=1 $(BIN)/python -m pytest $(PYTEST)
 
 check: $(STAMP) ## lint, types, import rules

@@ -1,7 +1,7 @@
 """Drivers of field buses: one file a protocol, named like a device's section, imported when a device has one.
 
 `[devices.modbus]` names edge/drivers/modbus.py. Such a file declares what `Bus` says; there is no list to add it to.
-A file that declares no `Section` belongs to another and is no driver.
+A file without a `Section` and `connect` belongs to another and is no driver.
 """
 
 import pkgutil
@@ -79,7 +79,7 @@ def _loaded(name: str, *, missing_ok: bool = False) -> Bus | None:
         if missing_ok:
             return None
         raise Stop(f"the driver {name!r} needs {error.name}: pip install {error.name}") from error
-    return cast(Bus, module) if hasattr(module, "Section") else None
+    return cast(Bus, module) if hasattr(module, "Section") and hasattr(module, "connect") else None
 
 
 @asynccontextmanager

@@ -92,6 +92,29 @@ async def test_a_cancellation_that_comes_with_the_answer_is_heard() -> None:
         await asyncio.sleep(0.01)
 
 
+async def test_a_connection_gone_mute_is_opened_again_and_nobody_is_blamed_for_it() -> None:
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        mute = connections == 1
+        while asked := await reader.read(260):
+            if not mute:
+                writer.write(mbap(asked, GOOD))
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+        with closing(Line(place(f"modbus+tcp://127.0.0.1:{listening.sockets[0].getsockname()[1]}"))) as line:
+            for unit in (1, 2, 3):
+                with pytest.raises(RetryLater, match="did not answer in"):
+                    await line.ask(unit, 3, 16, 2, 0.2)
+            for unit in (4, 3):
+                assert await line.ask(unit, 3, 16, 2, 0.2) == [1, 2]
+        await asyncio.sleep(0.01)
+    assert connections == 2
+
+
 def rtu(asked: bytes, pdu: bytes = GOOD) -> bytes:
     return asked[:1] + pdu + crc(asked[:1] + pdu)
 
