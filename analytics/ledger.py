@@ -46,13 +46,13 @@ def ceil(time: int) -> int:
 def differences(value: NDArray[np.float64], width: float | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """What a register counted between readings, and where it was reset (nothing is counted there).
 
-    A register rolled over when it fell from above 0.9 of its width to below 0.1 of it; any other fall is a reset.
+    A register rolled over when it fell from the last tenth of its width to the first; any other fall is a reset.
     """
     delta = np.diff(value)
     fell = delta < 0
     rolled = np.zeros_like(fell)
     if width is not None:
-        rolled = fell & (value[:-1] > 0.9 * width) & (value[1:] < 0.1 * width)
+        rolled = fell & (value[:-1] > 0.9 * width) & (value[:-1] <= width) & (value[1:] < 0.1 * width)
         delta = np.where(rolled, delta + width, delta)
     reset = fell & ~rolled
     return np.where(reset, 0.0, delta), reset

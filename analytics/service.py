@@ -65,6 +65,7 @@ class Analytics:
         self._calendars: dict[str, Calendar] = {}
         self._rules: dict[tuple[str, str], Calendar] = {}
         self._watched: list[Device] = []
+        self._widths: dict[tuple[str, str], float] = {}
         with registry.writing() as session:
             worklist.give_back(session)
             self._detection = Detection.load(snapshots.load(session, SNAPSHOT))
@@ -92,7 +93,7 @@ class Analytics:
             self._look()
             self._looked = now
         context = Context(now, self._calendars, self._titles)
-        settled = settling.settle(self._store, work)
+        settled = settling.settle(self._store, work, self._widths)
         # The detectors have moved on when the registry cannot be written: what they found is kept for the next try.
         self._found += self._detection.update(Batch.concat([settled, self._gauges(work)]), context)
         self._work = []
@@ -151,6 +152,7 @@ class Analytics:
         self._rules = {rule: self._rules.get(rule) or Calendar(*rule) for _, rule in places}
         self._calendars = {site: self._rules[rule] for site, rule in places}
         self._titles = {(device.site, device.id): Text(device.title_zh, device.title_en) for device in known}
+        self._widths = {(device.site, device.id): device.width for device in known if device.width is not None}
         self._watched = [device for device in known if not device.replay and device.kind in kinds()]
 
     def _silent(self, context: Context) -> list[Finding]:

@@ -3,35 +3,40 @@
 Settling the same work twice gives the same books, so a crash between two steps costs time and nothing else.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
 
 from analytics import ledger
 from devices import kinds
+from devices.kind import Point
 from schema.batch import Batch
 from schema.instant import HOUR
 from schema.series import SeriesKey
 from store.registry.worklist import Work
 from store.series.port import SeriesStore
 
+Widths = Mapping[tuple[str, str], float]
+"""Where the consumption registers of (site, device) roll over, if it is not where their kind does."""
+NO_WIDTHS: Widths = {}
 
-def settle(store: SeriesStore, work: Sequence[Work]) -> Batch:
+
+def settle(store: SeriesStore, work: Sequence[Work], widths: Widths = NO_WIDTHS) -> Batch:
     """Write the intervals of every counter in the work; they, as written."""
-    counters = [item for item in work if _width(item.key) is not None]
+    counters = [item for item in work if _counter(item.key) is not None]
     written = []
     # Series touched over much the same time are read together; one that is late by days is not to widen all others.
     counters.sort(key=_window)
     for _, group in groupby(counters, key=_window):
-        written.append(_settle_together(store, list(group)))
+        written.append(_settle_together(store, list(group), widths))
     batch = Batch.concat(written)
     if len(batch):
         store.write(batch)
     return batch
 
 
-def _settle_together(store: SeriesStore, work: list[Work]) -> Batch:
+def _settle_together(store: SeriesStore, work: list[Work], widths: Widths) -> Batch:
     keys = [item.key for item in work]
     low, high = min(item.low for item in work), max(item.high for item in work)
     # A reading changes the two segments it ends and begins: all that lies between its neighbours is settled anew.
@@ -42,7 +47,7 @@ def _settle_together(store: SeriesStore, work: list[Work]) -> Batch:
     rows = []
     for key, readings in _by_series(store.read(list(spans), start, end, margin=True)):
         first, last = spans[key]
-        settled = ledger.settle(readings.time, readings.value, _width(key) or None, first, last)
+        settled = ledger.settle(readings.time, readings.value, _width(key, widths), first, last)
         count = len(settled.start)
         rows.append(Batch.of([key.intervals()], [0] * count, settled.start, settled.value, settled.quality))
     return Batch.concat(rows)
@@ -64,8 +69,14 @@ def _window(item: Work) -> tuple[int, int]:
     return item.low // HOUR, item.high // HOUR
 
 
-def _width(key: SeriesKey) -> float | None:
-    """The width a counter rolls over at (0 where it never does); None for what is no counter."""
+def _width(key: SeriesKey, widths: Widths) -> float | None:
+    """The value a counter rolls over at, None where it never does."""
+    counter = _counter(key)
+    own = widths.get((key.site, key.device)) if kinds()[key.kind].consumption == key.point else None
+    return own or (counter.width if counter else None)
+
+
+def _counter(key: SeriesKey) -> Point | None:
     kind = kinds().get(key.kind)
     point = kind.point(key.point) if kind else None
-    return (point.width or 0.0) if point and point.kind == "counter" else None
+    return point if point and point.kind == "counter" else None

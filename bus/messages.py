@@ -16,13 +16,15 @@ _Words = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f]*$")
 class Birth(msgspec.Struct, frozen=True, kw_only=True):
     """A device is there: what people call it, its seconds between readings, the meter it is a sub-meter of.
 
-    `replay` marks one whose readings are history sent again.
+    `replay` marks one whose readings are history sent again; `width` is the value its consumption register rolls over
+    at, where it is not the kind's (transformers multiply it).
     """
 
     title: Text
     interval: float
     parent: str | None = None
     replay: bool = False
+    width: float | None = None
     position: Position | None = None
 
 
@@ -57,6 +59,7 @@ class _Online(_Placed, kw_only=True, tag_field="state", tag="online"):
     interval: Annotated[float, msgspec.Meta(ge=0, le=1e9)]
     parent: Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")] | None = None
     replay: bool = False
+    width: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
 
 class _Offline(_Placed, kw_only=True, tag_field="state", tag="offline"):
@@ -78,7 +81,9 @@ def encode_state(state: Birth | Death) -> bytes:
     """The payload of a birth or a death."""
     if isinstance(state, Birth):
         title = _Title(state.title.zh, state.title.en)
-        body: _Placed = _Online(title=title, interval=state.interval, parent=state.parent, replay=state.replay)
+        body: _Placed = _Online(
+            title=title, interval=state.interval, parent=state.parent, replay=state.replay, width=state.width
+        )
     else:
         body = _Offline()
     return _encode(body, state.position)
@@ -91,7 +96,14 @@ def decode_state(payload: bytes) -> Birth | Death:
     if isinstance(body, _Offline):
         return Death(position=where)
     title = Text(body.title.zh, body.title.en)
-    return Birth(title=title, interval=body.interval, parent=body.parent, replay=body.replay, position=where)
+    return Birth(
+        title=title,
+        interval=body.interval,
+        parent=body.parent,
+        replay=body.replay,
+        width=body.width,
+        position=where,
+    )
 
 
 def encode_events(events: Events) -> bytes:

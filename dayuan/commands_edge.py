@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from dayuan.publishing import gate_work
@@ -14,9 +15,10 @@ from dayuan.saying import console, said
 from dayuan.until import until_signal
 from edge import drivers
 from edge.agent import Agent
+from edge.driver import Driver, Rolling
 from edge.gate import Gate
 from edge.lines import Lines, stdin
-from edge.settings import load
+from edge.settings import Device, load
 from schema.errors import Reject, RetryLater
 from schema.instant import now
 
@@ -70,7 +72,8 @@ def edge(
                 # Before the agent, so that the lines close after it has stopped reading them.
                 reading = await stack.enter_async_context(drivers.connect(settings.wired))
                 agent = await stack.enter_async_context(Agent(settings, now, os.urandom))
-                agent.born(*settings.devices, *(told.device for told in settings.gates))
+                devices = [_widened(device, reading.get(device.id)) for device in settings.devices]
+                agent.born(*devices, *(told.device for told in settings.gates))
                 for each in settings.wired:
                     agent.poll(each.device, reading[each.device], each.interval)
                 gates: dict[str, Gate] = {}
@@ -111,6 +114,13 @@ def probe(url: Annotated[str, typer.Argument(help="The line, such as modbus+tcp:
         if not found:
             console.print("nobody answered; check the wires, the unit ids and, on a serial line, baud and parity")
             raise typer.Exit(1)
+
+
+def _widened(device: Device, driver: Driver | None) -> Device:
+    """The device with the width its driver knows, unless the file says another."""
+    if device.width is None and isinstance(driver, Rolling):
+        return msgspec.structs.replace(device, width=driver.width)
+    return device
 
 
 async def _obey(lines: Lines) -> None:

@@ -185,7 +185,13 @@ def _device(reading: Reading) -> str:
 
 
 def _birth(device: Device) -> bytes:
-    birth = Birth(title=device.title, interval=device.seconds, parent=device.parent, replay=device.replay)
+    birth = Birth(
+        title=device.title,
+        interval=device.seconds,
+        parent=device.parent,
+        replay=device.replay,
+        width=device.width,
+    )
     return encode_state(birth)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from schema.instant import SECOND, Clock
 from schema.reading import Reading
@@ -16,6 +16,16 @@ class Driver(Protocol):
 
     async def read(self, now: int) -> Sequence[Reading]:
         """The readings of instant `now`; any error means none this time."""
+        ...
+
+
+@runtime_checkable
+class Rolling(Driver, Protocol):
+    """A driver that knows the value at which its device's consumption register rolls over."""
+
+    @property
+    def width(self) -> float:
+        """That value, in the unit of the point."""
         ...
 
 

@@ -39,6 +39,8 @@ class Connection:
 class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A device of the agent; `interval` is its seconds between readings (the kind's own when not given).
 
+    `width` is the value its consumption register rolls over at, where neither its kind nor its driver knows.
+
     In the file its `connection` is a section named after the driver, such as `[devices.modbus]`.
     """
 
@@ -49,6 +51,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     interval: Positive | None = None
     parent: str | None = None
     replay: bool = False
+    width: Positive | None = None
     connection: Connection | None = None
 
     def __post_init__(self) -> None:

@@ -96,6 +96,7 @@ class Catalog:
             agent=agent,
             interval=birth.interval,
             replay=birth.replay,
+            width=birth.width,
             state="online",
             state_since=now,
         )

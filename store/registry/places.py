@@ -25,6 +25,7 @@ class Device(Base):
     """A device of a site; `parent` is the meter it is a sub-meter of, `interval` its expected seconds between readings.
 
     `replay` marks one whose readings are history sent again: old time stamps are right, and silence is no fault.
+    `width` is the value its consumption register rolls over at, where it is not the kind's.
     `state_since` is when it came or went, or began to speak at another interval.
     """
 
@@ -40,6 +41,7 @@ class Device(Base):
     agent: Mapped[str | None]
     interval: Mapped[float]
     replay: Mapped[bool] = mapped_column(default=False)
+    width: Mapped[float | None]
     state: Mapped[str] = mapped_column(default="online")
     state_since: Mapped[int]
 

@@ -61,6 +61,13 @@ def test_a_reset_counts_nothing_and_is_not_called_measured() -> None:
     assert books.quality.tolist() == [Quality.MEASURED, Quality.ESTIMATED, Quality.MEASURED]
 
 
+@given(st.lists(st.floats(0, 1e9), min_size=2, max_size=20), st.one_of(st.none(), st.floats(1, 1e8)))
+def test_no_register_ever_counts_backwards(registers: list[float], width: float | None) -> None:
+    delta, reset = ledger.differences(np.array(registers), width)
+    assert (delta >= 0).all()
+    assert (delta[reset] == 0).all()
+
+
 def test_one_reading_says_nothing() -> None:
     assert len(settle([3], [7]).start) == 0
     assert len(settle([], []).start) == 0

@@ -177,3 +177,12 @@ def test_a_meter_that_falls_silent_opens_an_alarm_and_its_return_ends_it(bench: 
     assert told(5 * MINUTE) == []
     bench.stored(Batch.of(KEYS[:1], [0], [NOW + 5 * MINUTE], [5.1]))
     assert told(6 * MINUTE) == ["returned"]
+
+
+def test_a_register_behind_transformers_rolls_over_at_its_own_width(bench: Bench) -> None:
+    bench.stored(batch([(0, 0, 39_999_990.0), (0, 15, 10.0)]))
+    work = [Work(KEYS[0], BEGIN, BEGIN + 15 * MINUTE)]
+    [reset] = settle(bench.store, work).value.tolist()
+    assert reset == 0.0
+    [counted] = settle(bench.store, work, {("demo", "m1"): 40e6}).value.tolist()
+    assert counted == pytest.approx(20.0)

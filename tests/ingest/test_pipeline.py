@@ -187,6 +187,13 @@ def test_a_device_that_moves_takes_what_came_too_early_along(house: House) -> No
     assert house.store.read([ENERGY._replace(building="annex")], 0, NOW).value.tolist() == [1.0]
 
 
+def test_the_width_of_a_register_comes_with_its_birth(house: House) -> None:
+    birth = Birth(title=Text("总表", "Main"), interval=60.0, width=40e6)
+    house.feed((METER._replace(channel="state").path(), messages.encode_state(birth)))
+    with house.registry.reading() as session:
+        assert session.get_one(Device, ("demo", "m1")).width == 40e6
+
+
 def test_a_birth_of_no_known_kind_is_parked(house: House) -> None:
     house.feed(house.birth(METER._replace(kind="time_machine")))
     assert house.parked() == {"unknown_kind": 1}

@@ -289,6 +289,7 @@ def upgrade() -> None:
         sa.Column("agent", sa.String(), nullable=True),
         sa.Column("interval", sa.Double(), nullable=False),
         sa.Column("replay", sa.Boolean(), nullable=False),
+        sa.Column("width", sa.Double(), nullable=True),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("state_since", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.ForeignKeyConstraint(
