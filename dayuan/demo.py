@@ -69,6 +69,7 @@ def _targets(site: str, today: date) -> list[Target]:
         target("月度用电总量", "Electricity in total", "electricity", "total", 66_500),
         target("单位面积电耗", "Electricity per m2", "electricity", "area", 3.3),
         target("月度用水总量", "Water in total", "water", "total", 1_200),
+        target("月度燃气总量", "Gas in total", "gas", "total", 9_500),
     ]
 
 
