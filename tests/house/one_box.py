@@ -60,6 +60,8 @@ class OneBox:
             "DAYUAN_ALARMS__CHANNELS": json.dumps([f"json://127.0.0.1:{hook.server_port}/hook"]),
             "COLUMNS": "200",
         }
+        self.registry = f"sqlite:///{folder / 'var' / 'registry.db'}"
+        self.store = f"duckdb:///{folder / 'var' / 'readings.duckdb'}"
         self.address = f"http://127.0.0.1:{self.port}"
         self.client = httpx.Client(base_url=self.address, timeout=10)
         self._process: subprocess.Popen[bytes] | None = None
@@ -99,6 +101,17 @@ class OneBox:
         [once] = re.findall(r"admin / ([a-z0-9-]+)", self.said())
         self._post("/api/v1/auth/sign-in", name="admin", password=once)
         self._post("/api/v1/auth/password", old=once, new=PASSWORD)
+
+    def command(self, *words: str) -> subprocess.Popen[str]:
+        """Run a command beside it."""
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            [sys.executable, "-m", "dayuan", *words],
+            env=self.environment,
+            text=True,
+            stdout=pipe,
+            stderr=subprocess.STDOUT,
+        )
 
     def get(self, path: str) -> Any:
         """A JSON answer of the API."""

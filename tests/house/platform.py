@@ -72,21 +72,9 @@ class Platform:
             self._command(*words), env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
 
-    def settled(self, patience: float = 60) -> None:
-        """Return when analytics has nothing left to take."""
-        registry = Registry(self.registry)
-        deadline = time.monotonic() + patience
-        try:
-            while True:
-                with registry.reading() as session:
-                    left = session.scalar(select(func.count()).where(Unsettled.low.is_not(None))) or 0
-                    taken = session.scalar(select(func.count()).where(Unsettled.taken_low.is_not(None))) or 0
-                if not left and not taken:
-                    return
-                assert time.monotonic() < deadline, f"{left} series unsettled:\n{self.said('analytics')}"
-                time.sleep(0.1)
-        finally:
-            registry.close()
+    def settled(self) -> None:
+        """Return when analytics has worked in all there is."""
+        settled(self.registry)
 
     def _command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "dayuan", *words]
@@ -104,3 +92,19 @@ def platform(folder: Path) -> Iterator[Platform]:
         finally:
             for service in list(house._services):
                 house.kill(service)
+
+
+def settled(url: str, patience: float = 60) -> None:
+    """Return when nothing is left on the worklist of a registry."""
+    registry = Registry(url)
+    deadline = time.monotonic() + patience
+    try:
+        while True:
+            with registry.reading() as session:
+                left = session.scalar(select(func.count()).select_from(Unsettled)) or 0
+            if not left:
+                return
+            assert time.monotonic() < deadline, f"{left} series are not worked in"
+            time.sleep(0.1)
+    finally:
+        registry.close()

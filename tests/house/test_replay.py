@@ -21,7 +21,8 @@ from store.registry.base import Registry
 from store.registry.people import ApiToken
 from store.registry.places import devices
 from store.series import open_store
-from tests.house.platform import Platform, platform
+from tests.house.one_box import OneBox, one_box
+from tests.house.platform import Platform, platform, settled
 from tests.real_data import real
 
 pytestmark = [pytest.mark.broker, pytest.mark.influx, pytest.mark.timeout(180)]
@@ -40,7 +41,7 @@ def house(tmp_path: Path) -> Iterator[Platform]:
         yield house
 
 
-def replay(house: Platform, speed: str) -> subprocess.Popen[str]:
+def replay(house: Platform | OneBox, speed: str) -> subprocess.Popen[str]:
     return house.command(
         *("replay", str(real(ELECTRICITY)), "--site", "demo", "--as", "register", "--speed", speed),
         *("--from", BEGIN.isoformat(), "--to", END.isoformat()),
@@ -64,7 +65,7 @@ def sums(path: Path) -> dict[tuple[str, str], Decimal]:
     return dict(total)
 
 
-def books(house: Platform) -> dict[tuple[str, str], float]:
+def books(house: Platform | OneBox) -> dict[tuple[str, str], float]:
     """The platform's kWh by meter and local month."""
     registry, store = Registry(house.registry), open_store(house.store)
     try:
@@ -117,6 +118,22 @@ def test_ingest_killed_twice_in_the_middle_changes_nothing(house: Platform) -> N
     house.settled()
     assert_equal(books(house), sums(real(ELECTRICITY)))
     house.stop()
+
+
+def test_the_whole_box_killed_twice_changes_nothing_either(tmp_path: Path) -> None:
+    """Broker, ingest, store and analytics die at one stroke, on the embedded store."""
+    with one_box(tmp_path, simulation=False) as (box, _):
+        box.start()
+        running = replay(box, "150000")
+        for _ in range(2):
+            time.sleep(3.0)
+            assert running.poll() is None, "the replay was over before the box was killed"
+            box.kill()
+            box.start()
+        ended(running)
+        settled(box.registry)
+        box.stop()
+        assert_equal(books(box), sums(real(ELECTRICITY)))
 
 
 def ask(house: Platform, path: str) -> Any:
