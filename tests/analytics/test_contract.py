@@ -1,7 +1,6 @@
 """Contracts: uncertainty vectors, known and absent savings on real files, refusal with evidence, exact money."""
 
 import csv
-import os
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -24,8 +23,8 @@ from analytics.contract import (
     value,
 )
 from analytics.student import quantile
+from tests.real_data import real
 
-DATA = Path(os.environ.get("DAYUAN_DATA") or Path(__file__).parents[3] / "shared" / "data")
 YEAR = 365
 
 
@@ -162,13 +161,6 @@ def _scaled(item: Days, scale: float) -> Days:
     return Days(item.day, item.kwh * scale, item.temperature, item.type, item.estimated)
 
 
-def _file(*parts: str) -> Path:
-    path = DATA.joinpath(*parts)
-    if not path.exists():
-        pytest.skip(f"no real data at {path}; set DAYUAN_DATA")
-    return path
-
-
 def _rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
@@ -187,10 +179,10 @@ def _daily(times: Sequence[str], values: Sequence[float]) -> dict[date, list[flo
 
 
 def _opendsm(name: str, bases: tuple[float, float]) -> tuple[Model, Savings]:
-    hours = [row for row in _rows(_file("opendsm_samples", "il_hourly_all.csv")) if row["tempF"]]
+    hours = [row for row in _rows(real("opendsm_samples/il_hourly_all.csv")) if row["tempF"]]
     fahrenheit = _daily([row["start"] for row in hours], [float(row["tempF"]) for row in hours])
     air = {day: (float(np.mean(values)) - 32) / 1.8 for day, values in fahrenheit.items()}
-    rows = [row for row in _rows(_file("opendsm_samples", f"{name}-daily.csv")) if row["value"]]
+    rows = [row for row in _rows(real("opendsm_samples") / f"{name}-daily.csv") if row["value"]]
     known = {datetime.fromisoformat(row["start"]).date(): float(row["value"]) for row in rows}
     model = fit(_period(known, air, date(2015, 12, 26), 366), bases)
     return model, savings(model, _period(known, air, date(2017, 1, 4), YEAR))
@@ -216,10 +208,10 @@ def test_the_band_holds_the_known_tenth(name: str, bases: tuple[float, float]) -
 
 def test_real_buildings_without_a_project_save_about_nothing() -> None:
     """46 buildings, 2018 as baseline of 2019: half of them within a few percent of zero."""
-    weather = [row for row in _rows(_file("cambridge", "weather_bedford.csv")) if row["temp_c"]]
+    weather = [row for row in _rows(real("cambridge/weather_bedford.csv")) if row["temp_c"]]
     degrees = _daily([row["timestamp_utc"] for row in weather], [float(row["temp_c"]) for row in weather])
     air = {day: float(np.mean(values)) for day, values in degrees.items()}
-    rows = _rows(_file("cambridge", "electricity_kwh_2018_2019.csv"))
+    rows = _rows(real("cambridge/electricity_kwh_2018_2019.csv"))
     shares = []
     for name in list(rows[0])[1:]:
         known = [row for row in rows if row[name]]

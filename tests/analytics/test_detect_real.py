@@ -1,9 +1,7 @@
 """The detectors on real meters (University of Cambridge buildings, hourly kWh), as they are and with faults put in."""
 
 import csv
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +13,8 @@ from schema.batch import Batch
 from schema.finding import Finding
 from schema.instant import DAY, to_micros
 from schema.series import SeriesKey
+from tests import real_data
 
-DATA = Path(os.environ.get("DAYUAN_DATA", Path(__file__).parents[3] / "shared" / "data"))
-METERS = Path(DATA, "cambridge", "electricity_kwh_2018_2019.csv")
 DAYS = 120
 CONTEXT = Context(now=to_micros(datetime(2020, 1, 1, tzinfo=UTC)), calendars={"uk": Calendar("Europe/London", None)})
 
@@ -25,9 +22,7 @@ CONTEXT = Context(now=to_micros(datetime(2020, 1, 1, tzinfo=UTC)), calendars={"u
 @pytest.fixture(scope="module")
 def real() -> tuple[list[str], np.ndarray, np.ndarray]:
     """Names, hours and kWh (hour, meter) of the first 120 days."""
-    if not METERS.exists():
-        pytest.skip(f"no {METERS.name} here; set DAYUAN_DATA to the folder of real data")
-    with METERS.open() as file:
+    with real_data.real("cambridge/electricity_kwh_2018_2019.csv").open() as file:
         rows = list(csv.reader(file))[: DAYS * 24 + 1]
     times = [to_micros(datetime.fromisoformat(row[0]).replace(tzinfo=UTC)) for row in rows[1:]]
     kwh = np.array([[float(cell or "nan") for cell in row[1:]] for row in rows[1:]])

@@ -2,7 +2,6 @@
 
 import asyncio
 import csv
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,6 +20,7 @@ from edge.table import scan
 from schema.errors import Stop
 from schema.instant import HOUR, MINUTE, SECOND, to_datetime, to_micros
 from schema.reading import Reading
+from tests.real_data import real
 
 START = to_micros(datetime(2018, 1, 1, tzinfo=UTC))
 ELECTRICITY = kinds()["electricity_meter"]
@@ -171,10 +171,7 @@ def test_devices_are_announced_as_a_replay_at_the_cadence_of_the_file(tmp_path: 
 
 
 def test_the_books_of_the_real_meters_are_the_sums_of_the_file() -> None:
-    data = Path(os.environ.get("DAYUAN_DATA", Path(__file__).parents[3] / "shared" / "data"))
-    path = data / "cambridge" / "electricity_kwh_2018_2019.csv"
-    if not path.exists():
-        pytest.skip(f"no real readings at {path}: set DAYUAN_DATA to the folder that holds them")
+    path = real("cambridge/electricity_kwh_2018_2019.csv")
     table = scan(path, UTC)
     meters = choose_meters(table, guess_kind(path.stem), "register")
     left = Left()
