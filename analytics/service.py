@@ -106,8 +106,8 @@ class Analytics:
         return News(notices, more=len(work) == limit, unsaved=self._unsaved)
 
     def _save(self, now: int) -> None:
-        if self._work:
-            return  # taken and not worked in: the next one is to find it in the worklist
+        if self._work or self._found:
+            return  # taken and not worked in, or found and not told: the next one is to find it in the worklist
         with self._registry.writing() as session:
             snapshots.save(session, SNAPSHOT, self._detection.dump(), now)
             worklist.done(session)
