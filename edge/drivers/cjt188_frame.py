@@ -11,6 +11,7 @@ from functools import cache
 from typing import Literal, NamedTuple
 
 from edge.drivers.dlt645_frame import digits
+from edge.drivers.framing import START, Finder, Shape, closed
 from schema.errors import Reject
 
 READ, READ_ADDRESS = 0x01, 0x03
@@ -24,9 +25,7 @@ DATA, ADDRESS = 0x901F, 0x810A
 Order = Literal["2004", "2018"]
 """How an identifier is sent: 90 1F as of 2004, 1F 90 as of 2018; makers of either age do either."""
 
-_START, _END = 0x68, 0x16
-_HEAD = 11
-_LONGEST = 512
+_SHAPE = Shape(head=11, first=2, last=9)
 
 
 class Frame(NamedTuple):
@@ -45,45 +44,21 @@ def encode(frame: Frame, preamble: int = 3) -> bytes:
     if len(frame.data) > 255:
         raise ValueError(f"{len(frame.data)} bytes of data do not fit in a frame")
     address = bytes.fromhex(frame.address)[::-1]
-    body = bytes([_START, frame.type, *address, frame.control, len(frame.data)]) + frame.data
-    return b"\xfe" * preamble + body + bytes([sum(body) & 0xFF, _END])
+    body = bytes([START, frame.type, *address, frame.control, len(frame.data)]) + frame.data
+    return closed(body, preamble)
 
 
 class Parser:
-    """Finds the frames in bytes that come split anywhere, with noise around; what is damaged is no frame.
-
-    A frame that does not end never hides a whole one behind it.
-    """
+    """The frames in bytes that come split anywhere, with noise around."""
 
     def __init__(self) -> None:
-        self._kept = bytearray()
+        self._finder = Finder(_SHAPE)
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames that `chunk` completes."""
-        kept = self._kept
-        kept += chunk
-        found = []
-        at = done = 0
-        while (at := kept.find(_START, at)) >= 0:
-            if size := _size(kept, at):
-                raw = kept[at : at + size]
-                found.append(Frame(raw[1], raw[8:1:-1].hex().upper(), raw[9], bytes(raw[_HEAD:-2])))
-                at = done = at + size
-            else:
-                at += 1
-        del kept[: max(done, len(kept) - _LONGEST)]
-        return found
-
-
-def _size(kept: bytearray, at: int) -> int:
-    """How many bytes the whole frame at `at` has; 0 if there is none, or not yet."""
-    if len(kept) < at + _HEAD + 2:
-        return 0
-    size = _HEAD + kept[at + 10] + 2
-    last = at + size - 1
-    if last >= len(kept) or kept[last] != _END or sum(kept[at : last - 1]) & 0xFF != kept[last - 1]:
-        return 0
-    return size if set(kept[at + 2 : at + 9].hex()) <= set("0123456789a") else 0
+        return [
+            Frame(raw[1], raw[8:1:-1].hex().upper(), raw[9], raw[_SHAPE.head : -2]) for raw in self._finder.feed(chunk)
+        ]
 
 
 def question(kind: int, address: str, order: Order, serial: int) -> bytes:

@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from edge.drivers.framing import START, Finder, Shape, closed
 from schema.errors import Reject
 
 READ, READ_ON, READ_ADDRESS, BROADCAST_TIME = 0x11, 0x12, 0x13, 0x08
@@ -21,9 +22,8 @@ ANYONE = "A" * 12
 EVERYONE = "9" * 12
 """The wildcard, answered by every meter on the line; the broadcast address, answered by none."""
 
-_START, _END, _OFFSET = 0x68, 0x16, 0x33
-_HEAD = 10
-_LONGEST = 512
+_OFFSET = 0x33
+_SHAPE = Shape(head=10, first=1, last=7, second=7)
 
 _REFUSALS = (
     "other error",
@@ -51,50 +51,24 @@ def encode(frame: Frame, preamble: int = 4) -> bytes:
         raise ValueError(f"address {frame.address!r} must be 12 digits")
     if len(frame.data) > 255:
         raise ValueError(f"{len(frame.data)} bytes of data do not fit in a frame")
-    body = bytes([_START, *bytes.fromhex(frame.address)[::-1], _START, frame.control, len(frame.data)])
+    body = bytes([START, *bytes.fromhex(frame.address)[::-1], START, frame.control, len(frame.data)])
     body += bytes((byte + _OFFSET) & 0xFF for byte in frame.data)
-    return b"\xfe" * preamble + body + bytes([sum(body) & 0xFF, _END])
+    return closed(body, preamble)
 
 
 class Parser:
-    """Finds the frames in bytes that come split anywhere, with noise around; what is damaged is no frame.
-
-    A frame that does not end never hides a whole one behind it.
-    """
+    """The frames in bytes that come split anywhere, with noise around."""
 
     def __init__(self) -> None:
-        self._kept = bytearray()
+        self._finder = Finder(_SHAPE)
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames that `chunk` completes."""
-        kept = self._kept
-        kept += chunk
-        found = []
-        at = done = 0
-        while (at := kept.find(_START, at)) >= 0:
-            if size := _size(kept, at):
-                found.append(_frame(kept[at : at + size]))
-                at = done = at + size
-            else:
-                at += 1
-        del kept[: max(done, len(kept) - _LONGEST)]
-        return found
+        return [_frame(raw) for raw in self._finder.feed(chunk)]
 
 
-def _size(kept: bytearray, at: int) -> int:
-    """How many bytes the whole frame at `at` has; 0 if there is none, or not yet."""
-    if len(kept) < at + _HEAD + 2 or kept[at + 7] != _START:
-        return 0
-    size = _HEAD + kept[at + 9] + 2
-    last = at + size - 1
-    if last >= len(kept) or kept[last] != _END or sum(kept[at : last - 1]) & 0xFF != kept[last - 1]:
-        return 0
-    # No meter has a hexadecimal address; the wildcard A is seen in the echo of a request only.
-    return size if set(kept[at + 1 : at + 7].hex()) <= set("0123456789a") else 0
-
-
-def _frame(raw: bytearray) -> Frame:
-    data = bytes((byte - _OFFSET) & 0xFF for byte in raw[_HEAD:-2])
+def _frame(raw: bytes) -> Frame:
+    data = bytes((byte - _OFFSET) & 0xFF for byte in raw[_SHAPE.head : -2])
     return Frame(raw[6:0:-1].hex().upper(), raw[8], data)
 
 

@@ -63,8 +63,3 @@ def devices(session: Session, site: str | None = None, kind: str | None = None) 
     if kind is not None:
         query = query.where(Device.kind == kind)
     return list(session.scalars(query))
-
-
-def main_meters(session: Session, site: str, kind: str) -> list[Device]:
-    """The meters of a kind that are nobody's sub-meter: their sum is the site's."""
-    return [device for device in devices(session, site, kind) if device.parent is None]

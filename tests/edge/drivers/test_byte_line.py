@@ -104,8 +104,8 @@ def test_who_goes_on_being_silent_is_left_alone_and_costs_others_no_time(running
                 await ask(line, "000000000009", ENERGY, 0.1)
         begun = time.monotonic()
         with pytest.raises(RetryLater, match="asked again in") as told:
-            await ask(line, "000000000009", ENERGY, 0.1)
-        assert time.monotonic() - begun < 0.05
+            await ask(line, "000000000009", ENERGY, 5.0)
+        assert time.monotonic() - begun < 2.5
         assert told.value.after > 0
         assert await energy(line) == "78563412"
         line.close()

@@ -122,7 +122,7 @@ async def test_a_silent_unit_costs_the_others_of_its_line_one_time_out_and_then_
             with pytest.raises(RetryLater, match="is asked again in"):
                 await drivers["dead"].read(0)
             assert await drivers["alive"].read(0)
-        assert time.monotonic() - began < 0.3
+        assert time.monotonic() - began < 3, "half of the time that 20 time-outs would cost"
 
 
 async def test_fifty_meters_of_a_gateway_are_read_every_second(tmp_path: Path) -> None:
