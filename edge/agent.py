@@ -4,34 +4,31 @@ record -> outbox (disk) -> sender -> broker -> platform -> ack topic -> the outb
 """
 
 import asyncio
-import contextlib
-import logging
 from collections.abc import Callable, Coroutine, Sequence
 from itertools import groupby
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from bus.client import Client, Link, Will
-from bus.messages import Birth, Death, Events, encode_events, encode_state
-from bus.senml import encode
+from bus.messages import Birth, Death, Events, Trouble, encode_events, encode_state
+from bus.senml import encode, encode_cbor
 from bus.topics import Topic
-from edge.driver import Driver, poll
+from edge.driver import Driver, Speaker, hear, poll
+from edge.ear import Heard
+from edge.health import Health
+from edge.marks import Marks
 from edge.outbox import Limits, Message, Outbox
 from edge.sender import Sender
 from edge.settings import AgentSettings, Device
-from schema.errors import DayuanError, Reject, RetryLater, Stop
+from edge.uplink import Obey, Uplink, own_topic
+from schema.errors import Reject, RetryLater
 from schema.event import Event
 from schema.instant import DAY, Clock
 from schema.reading import Reading
-from schema.text import Text
-
-log = logging.getLogger(__name__)
 
 PACK = 100
 """Readings, or events, of one device in one message."""
 
-_REFUSED = 60.0
-_FAREWELL = 1.0
+_GATHER = 0.05
 
 
 class Progress(NamedTuple):
@@ -51,18 +48,23 @@ class Agent:
 
     def __init__(self, settings: AgentSettings, clock: Clock, entropy: Callable[[int], bytes]) -> None:
         self._settings = settings
+        self._encode = encode_cbor if settings.encoding == "cbor" else encode
         self._clock = clock
         limits = Limits(settings.outbox_size, round(settings.outbox_days * DAY))
         self._outbox = Outbox(settings.outbox, settings.id, clock, entropy, limits)
         trusting = settings.acknowledge == "broker"
-        self._sender = Sender(self._outbox, settings.window, settings.patience, trusting=trusting)
+        self._sender = Sender(self._outbox, settings.window, settings.patience, clock, trusting=trusting)
         self._devices: dict[str, Device] = {}
+        self._health: dict[str, Health] = {}
+        self._gathered: tuple[list[Message], asyncio.Future[None]] | None = None
+        self._marks: Marks | None = None
+        self._uplink = Uplink(settings, self._sender, clock)
         self._group = asyncio.TaskGroup()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
-        self.start("link", self._link())
+        self.start("link", self._uplink.run())
         return self
 
     async def __aexit__(
@@ -75,35 +77,108 @@ class Agent:
         try:
             await self._group.__aexit__(*((kind, error, trace) if mine else (None, None, None)))
         finally:
+            self._keep()
             self._outbox.close()
+            if self._marks is not None:
+                self._marks.close()
 
     @property
     def progress(self) -> Progress:
         """How far the stream has come."""
         return Progress(self._sender.sent, self._sender.acknowledged, self._outbox.pending, self._outbox.dropped)
 
-    def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        """Run a task as long as the agent lives; its failure ends the agent."""
-        self._tasks.append(self._group.create_task(work, name=name))
+    @property
+    def backlog(self) -> tuple[int, int]:
+        """Messages that wait, and messages ever dropped."""
+        return self._outbox.pending, self._outbox.dropped
 
-    def poll(self, name: str, driver: Driver, interval: float) -> None:
+    @property
+    def oldest(self) -> int | None:
+        """When the oldest message that waits was stored."""
+        return self._outbox.stored(self._outbox.floor)
+
+    @property
+    def health(self) -> Sequence[Health]:
+        """The health of every device that is read."""
+        return list(self._health.values())
+
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a task as long as the agent lives, or until it is cancelled; its failure ends the agent."""
+        task = self._group.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def poll(self, name: str, driver: Driver, interval: float) -> asyncio.Task[None]:
         """Read a driver every `interval` seconds, aligned to the wall clock, as long as the agent lives."""
-        self.start(name, poll(name, driver, interval, self.record, self._clock))
+        return self.start(name, poll(name, driver, interval, self.gather, self._clock, self._health_of(name)))
+
+    def listen(self, name: str, driver: str, speaker: Speaker) -> asyncio.Task[None]:
+        """Hear an announced device that speaks by itself, as long as the agent lives; `driver` names what hears it."""
+        if self._marks is None:
+            self._marks = Marks(self._settings.outbox.with_suffix(".marks"), self._clock)
+        ear = Heard(self, name, self._marks, f"{driver}:{name}", self._health_of(name), self._clock)
+        return self.start(name, hear(speaker, ear))
+
+    def watch_itself(self, driver: Driver, interval: float) -> None:
+        """Read the agent's own health; its readings are of the device that it is itself."""
+        self._uplink.interval = interval
+        self.poll(self._settings.id, driver, interval)
+
+    def obey(self, configure: Obey) -> None:
+        """Take a new configuration from the platform too: `configure` is given its text, with Stop it refuses it."""
+        self._uplink.obey = configure
 
     def born(self, *devices: Device) -> None:
         """Announce devices; what is recorded afterwards can be of them."""
         self._devices |= {device.id: device for device in devices}
         self._append([Message(self._topic(device.id, "state"), _birth(device), retain=True) for device in devices])
 
+    def gone(self, *devices: str) -> None:
+        """Say that devices are the agent's no longer."""
+        farewell = encode_state(Death())
+        self._append([Message(self._topic(device, "state"), farewell, retain=True) for device in devices])
+        for device in devices:
+            self._health.pop(device, None)
+
     def record(self, readings: Sequence[Reading]) -> None:
         """Take readings of announced devices; on disk when this returns. Reject("unknown_device") takes none."""
+        self._append(self._packed(readings))
+
+    async def gather(self, readings: Sequence[Reading]) -> None:
+        """As `record`, on disk together with what others gather at the same moment.
+
+        A disk takes ms, and one of an edge box tens of ms, to be sure of anything, and the loop waits for it.
+        """
+        messages = self._packed(readings)
+        if self._gathered is None:
+            loop = asyncio.get_running_loop()
+            self._gathered = ([], loop.create_future())
+            loop.call_later(_GATHER, self._keep)
+        waiting, kept = self._gathered
+        waiting += messages
+        await asyncio.shield(kept)
+
+    def _keep(self) -> None:
+        if self._gathered is None:
+            return
+        (messages, kept), self._gathered = self._gathered, None
+        try:
+            self._append(messages)
+        except RetryLater as error:
+            kept.set_exception(error)
+            kept.exception()
+        else:
+            kept.set_result(None)
+
+    def _packed(self, readings: Sequence[Reading]) -> list[Message]:
         messages = []
         for device, group in groupby(sorted(readings, key=_device), key=_device):
             rows = list(group)
-            packs = (encode(self._settings.site, rows[at : at + PACK]) for at in range(0, len(rows), PACK))
+            packs = (self._encode(self._settings.site, rows[at : at + PACK]) for at in range(0, len(rows), PACK))
             topic = self._topic(device, "readings")
             messages += [Message(topic, pack) for pack in packs]
-        self._append(messages)
+        return messages
 
     def record_event(self, device: str, *events: Event) -> None:
         """Take events of an announced device; on disk when this returns. Reject("unknown_device") takes none."""
@@ -123,79 +198,36 @@ class Agent:
         self._outbox.append(messages)
         self._sender.wake()
 
+    def _health_of(self, name: str) -> Health:
+        """The health of a device, told in its birth as long as it is announced."""
+
+        def tell(trouble: Trouble | None) -> None:
+            if device := self._devices.get(name):
+                self._append([Message(self._topic(name, "state"), _birth(device, trouble), retain=True)])
+
+        health = self._health[name] = Health(name, tell)
+        return health
+
     def _topic(self, device: str, channel: str) -> str:
+        if device == self._settings.id:
+            return own_topic(self._settings, channel)
         known = self._devices.get(device)
         if known is None:
             raise Reject("unknown_device", f"{device!r} was never announced; call born() first")
         return Topic(self._settings.org, self._settings.site, known.building, known.kind, device, channel).path()
-
-    def _own(self, channel: str) -> str:
-        settings = self._settings
-        return Topic(settings.org, settings.site, "agents", "agent", settings.id, channel).path()
-
-    async def _link(self) -> None:
-        """Keep a client: it reconnects by itself once it was connected; before that, and when refused, make another."""
-        settings = self._settings
-        link = Link(url=settings.broker, client_id=f"{settings.org}-{settings.site}-{settings.id}", clean_start=True)
-        will = Will(self._own("state"), encode_state(Death()), qos=1, retain=True)
-        said = ""
-        while True:
-            pause = _REFUSED
-            try:
-                async with Client(link, will) as client:
-                    said = ""
-                    await self._linked(client)
-            except* (RetryLater, Stop) as group:
-                error = _innermost(group)
-                if said != str(error):
-                    log.warning("recording on disk only: %s", error)
-                said = str(error)
-                pause = error.after if isinstance(error, RetryLater) else _REFUSED
-            await asyncio.sleep(pause)
-
-    async def _linked(self, client: Client) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._greet(client), name="greet")
-                group.create_task(self._sender.run(client), name="send")
-                group.create_task(self._sender.watch(), name="watch")
-                group.create_task(self._sender.listen(client), name="listen")
-        finally:
-            # A clean end would leave the retained "online" standing: the broker only speaks the will of the lost.
-            with contextlib.suppress(DayuanError, TimeoutError):
-                async with asyncio.timeout(_FAREWELL):
-                    await client.publish(self._own("state"), encode_state(Death()), retain=True)
-
-    async def _greet(self, client: Client) -> None:
-        """After every connection say that the agent is there, and send again what nobody has acknowledged."""
-        settings = self._settings
-        title = Text(f"边缘代理 {settings.id}", f"Edge agent {settings.id}")
-        birth = encode_state(Birth(title=title, interval=0))
-        await client.subscribe([self._own("ack")])
-        while True:
-            seen = client.connects
-            with contextlib.suppress(Reject, RetryLater):
-                await client.publish(self._own("state"), birth, retain=True)
-            await client.changed(seen)
-            self._sender.rewind()
 
 
 def _device(reading: Reading) -> str:
     return reading.device
 
 
-def _birth(device: Device) -> bytes:
+def _birth(device: Device, trouble: Trouble | None = None) -> bytes:
     birth = Birth(
         title=device.title,
         interval=device.seconds,
         parent=device.parent,
         replay=device.replay,
         width=device.width,
+        trouble=trouble,
     )
     return encode_state(birth)
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -1,30 +1,43 @@
 """SQLite files of the edge: what a call wrote is on disk when it returns, and a damaged file never stops the agent."""
 
+import contextlib
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from edge.wal import holed
 from schema.errors import RetryLater, Stop
 
 log = logging.getLogger(__name__)
 
 
-def open_durable(path: Path, tables: Sequence[str], now: int) -> sqlite3.Connection:
+def open_durable(
+    path: Path,
+    tables: Sequence[str],
+    now: int,
+    check: Callable[[sqlite3.Connection], None] | None = None,
+    rescue: Callable[[sqlite3.Connection, sqlite3.Connection], None] | None = None,
+) -> sqlite3.Connection:
     """The database at `path` with its `tables`, ours alone; one that is not sound is moved aside for an empty one.
 
-    Stop when another process has it open, or it cannot be written.
+    `check` raises DatabaseError for content that is not sound; `rescue` copies what can be read of a damaged database
+    into the new one. Stop when another process has it open, or it cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return _open(path, tables)
+        return _open(path, tables, check)
     except (OSError, sqlite3.OperationalError) as error:
         raise Stop(f"{path}: {error}; does another agent use it, may this one write there?") from error
     except sqlite3.DatabaseError as error:
         aside = _move_aside(path, now)
         log.critical("%s is damaged (%s): moved to %s, beginning with an empty one", path, error, aside.name)
-        return _open(path, tables)
+        fresh = _open(path, tables, None)
+        if rescue is not None:
+            with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(sqlite3.connect(aside)) as damaged:
+                rescue(damaged, fresh)
+        return fresh
 
 
 @contextmanager
@@ -43,7 +56,9 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _open(path: Path, tables: Sequence[str]) -> sqlite3.Connection:
+def _open(path: Path, tables: Sequence[str], check: Callable[[sqlite3.Connection], None] | None) -> sqlite3.Connection:
+    if holed(path.with_name(f"{path.name}-wal")):
+        raise sqlite3.DatabaseError("its write-ahead log is broken before its end")
     db = sqlite3.connect(path, isolation_level=None, timeout=1.0)
     try:
         # EXCLUSIVE: two processes sending one stream would each delete what the other has not sent.
@@ -52,6 +67,8 @@ def _open(path: Path, tables: Sequence[str]) -> sqlite3.Connection:
         _check(db)
         for table in tables:
             db.execute(f"CREATE TABLE IF NOT EXISTS {table}")
+        if check is not None:
+            check(db)
     except sqlite3.DatabaseError:
         db.close()
         raise

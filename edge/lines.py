@@ -4,11 +4,12 @@ import asyncio
 import math
 import os
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 
 from access.decision import TITLES, Direction
 from devices import kinds
 from edge.agent import Agent
+from edge.driver import check_clock
 from edge.gate import Gate, Verdict
 from edge.settings import Device
 from schema.errors import Reject
@@ -21,9 +22,9 @@ _LONGEST = 1000
 class Lines:
     """Takes lines about announced devices, and about gates by the id of their device."""
 
-    def __init__(self, agent: Agent, devices: Sequence[Device], gates: Mapping[str, Gate], clock: Clock) -> None:
+    def __init__(self, agent: Agent, devices: Mapping[str, Device], gates: Mapping[str, Gate], clock: Clock) -> None:
         self._agent = agent
-        self._devices = {device.id: device for device in devices}
+        self._devices = devices
         self._gates = gates
         self._clock = clock
 
@@ -55,7 +56,9 @@ class Lines:
             value = math.nan
         if not math.isfinite(value):
             raise Reject("bad_line", f"{text!r} is no number; {what} is in {point.unit}")
-        return Reading(name, what, self._clock(), value, point.unit)
+        now = self._clock()
+        check_clock(now)
+        return Reading(name, what, now, value, point.unit)
 
 
 async def stdin() -> AsyncIterator[str]:

@@ -1,16 +1,22 @@
 """The outbox: every message of the agent on disk first, and there until the platform has it on its own disk.
 
+A retained message says what stands now, so all that wait of one topic say the newest: they may leave in any order.
 One stream (agent, epoch, seq). The epoch is the life of the file; seq runs 1, 2, 3, ... and is never used twice in it.
 """
 
 import logging
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 import msgspec
 
+from bus import senml_cbor
+from edge.driver import EARLIEST
 from edge.durable import open_durable, transaction
 from schema.instant import DAY, Clock
 from schema.stream import Acknowledged, Position
@@ -20,9 +26,10 @@ log = logging.getLogger(__name__)
 _TABLES = (
     """message (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, stored INTEGER NOT NULL,
-        topic TEXT NOT NULL, retain INTEGER NOT NULL, body BLOB NOT NULL)""",
+        topic TEXT NOT NULL, retain INTEGER NOT NULL, body BLOB NOT NULL, crc INTEGER)""",
     "life (epoch TEXT NOT NULL, dropped INTEGER NOT NULL)",
 )
+_INSERT = "INSERT INTO message (stored, topic, retain, body, crc) VALUES (?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,8 @@ class Entry(NamedTuple):
 class Outbox:
     """The outbox in the SQLite file `path`; `entropy(n)` gives n random bytes (os.urandom).
 
-    A damaged file is moved aside and a new epoch begun; Stop when another process has it open.
+    A damaged file is moved aside and a new epoch begun with what can still be read of it; Stop when another process has
+    it open.
     """
 
     def __init__(
@@ -63,13 +71,15 @@ class Outbox:
         self._clock = clock
         self._entropy = entropy
         self._limits = limits or Limits()
-        self._db = open_durable(path, _TABLES, clock())
+        self._db = open_durable(path, _TABLES, clock(), _check, _rescue)
+        self._db.execute("CREATE INDEX IF NOT EXISTS standing ON message (topic) WHERE retain")
         life = self._db.execute("SELECT epoch, dropped FROM life").fetchone()
         if life is None:
             life = (entropy(8).hex(), 0)
             self._db.execute("INSERT INTO life VALUES (?, ?)", life)
         self.epoch: str = life[0]
         self.dropped: int = life[1]
+        self._loud = self.dropped + 1
         self._count()
 
     @property
@@ -91,11 +101,12 @@ class Outbox:
             return
         now = self._clock()
         with transaction(self._db):
-            self._db.executemany(
-                "INSERT INTO message (stored, topic, retain, body) VALUES (?, ?, ?, ?)",
-                [(now, message.topic, message.retain, message.body) for message in messages],
-            )
             grown = self.size + sum(len(message.body) for message in messages)
+            for message in messages:
+                if message.retain:
+                    grown += self._restate(message)
+            rows = [(now, one.topic, one.retain, one.body, _crc(one.topic, one.body)) for one in messages]
+            self._db.executemany(_INSERT, rows)
             floor, freed = self._beyond(grown - self._limits.size, now - self._limits.age)
             dropped = floor - self.floor
             if dropped:
@@ -106,11 +117,28 @@ class Outbox:
         if dropped:
             self.floor = floor
             self.dropped += dropped
-            log.warning("outbox over its limit: the %d oldest messages dropped, %d so far", dropped, self.dropped)
+            if self.dropped >= self._loud:
+                log.warning("outbox over its limit: its oldest messages are dropped, %d so far", self.dropped)
+                self._loud = 2 * self.dropped
 
     def unsent(self, after: int, limit: int) -> list[Entry]:
         """The messages above sequence number `after`, in order."""
         return self.between(after + 1, self.last, limit)
+
+    def stored(self, seq: int) -> int | None:
+        """When a message was stored; None where it is not here."""
+        row = self._db.execute("SELECT stored FROM message WHERE seq = ?", (seq,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def since(self, instant: int) -> int:
+        """The first number of the newest messages, those stored at `instant` and later."""
+        query = "SELECT seq FROM message WHERE stored < ? ORDER BY seq DESC LIMIT 1"
+        row = self._db.execute(query, (instant,)).fetchone()
+        return self.floor if row is None else int(row[0]) + 1
+
+    def standing(self, last: int) -> list[int]:
+        """The retained messages up to number `last`, in order."""
+        return [seq for (seq,) in self._db.execute("SELECT seq FROM message WHERE retain AND seq <= ?", (last,))]
 
     def between(self, first: int, last: int, limit: int) -> list[Entry]:
         """The messages in [first, last] that are still here, in order."""
@@ -124,7 +152,7 @@ class Outbox:
         """Delete what the platform has on disk and say how many; another epoch's word changes nothing."""
         if ack.epoch != self.epoch:
             return 0
-        if ack.seq > self.last:
+        if max(ack.seq, ack.top) > self.last:
             self._renew()
             return 0
         if ack.seq < self.floor:
@@ -145,10 +173,22 @@ class Outbox:
         """The floor that frees `surplus` bytes and leaves nothing from before `oldest`, and the bytes it frees."""
         floor, freed = self.floor, 0
         for seq, stored, size in self._db.execute("SELECT seq, stored, LENGTH(body) FROM message ORDER BY seq"):
-            if freed >= surplus and stored >= oldest:
+            # How old a message is that a clock stamped which was never set, nobody knows.
+            if freed >= surplus and not EARLIEST <= stored < oldest:
                 break
             floor, freed = seq + 1, freed + size
         return floor, freed
+
+    def _restate(self, message: Message) -> int:
+        """Let what waits of a retained topic say this; the bytes it grows by."""
+        where = (message.topic,)
+        count, size = self._db.execute(
+            "SELECT COUNT(*), TOTAL(LENGTH(body)) FROM message WHERE retain AND topic = ?", where
+        ).fetchone()
+        if count:
+            told = (message.body, _crc(message.topic, message.body), *where)
+            self._db.execute("UPDATE message SET body = ?, crc = ? WHERE retain AND topic = ?", told)
+        return int(count) * len(message.body) - int(size)
 
     def _renew(self) -> None:
         """Begin a new epoch, numbering what is here from 1."""
@@ -157,16 +197,62 @@ class Outbox:
         )
         epoch = self._entropy(8).hex()
         with transaction(self._db):
-            rows = self._db.execute("SELECT stored, topic, retain, body FROM message ORDER BY seq").fetchall()
+            self._db.execute("CREATE TEMP TABLE kept AS SELECT * FROM message")
             self._db.execute("DELETE FROM message")
             self._db.execute("DELETE FROM sqlite_sequence WHERE name = 'message'")
-            self._db.executemany("INSERT INTO message (stored, topic, retain, body) VALUES (?, ?, ?, ?)", rows)
+            _take(self._db, "kept")
             self._db.execute("UPDATE life SET epoch = ?", (epoch,))
         self.epoch = epoch
         self._count()
 
     def _placed(self, body: bytes, seq: int) -> bytes:
         """The body with its position as first labels of its first object: a pack's first record, or the message."""
-        labels = msgspec.json.encode(Position(self._agent, self.epoch, seq, self.floor))
+        position = Position(self._agent, self.epoch, seq, self.floor)
+        if senml_cbor.placeable(body):
+            return senml_cbor.place(body, position)
+        labels = msgspec.json.encode(position)
         head, brace, rest = body.partition(b"{")
         return b"".join((head, labels[:-1], b"," if brace else b"}", rest))
+
+
+def _crc(topic: str, body: bytes) -> int:
+    return crc32(body, crc32(topic.encode()))
+
+
+def _check(db: sqlite3.Connection) -> None:
+    """DatabaseError for a message that is not as it was stored, or is not there; older files get their checksums."""
+    db.create_function("crc32", 2, _crc, deterministic=True)
+    if not db.execute("SELECT 1 FROM pragma_table_info('message') WHERE name = 'crc'").fetchone():
+        db.execute("ALTER TABLE message ADD COLUMN crc INTEGER")
+        db.execute("UPDATE message SET crc = crc32(topic, body)")
+    count, span, bad = db.execute(
+        "SELECT COUNT(*), MAX(seq) - MIN(seq) + 1, TOTAL(crc IS NOT crc32(topic, body)) FROM message"
+    ).fetchone()
+    if bad or (count and count != span):
+        raise sqlite3.DatabaseError(f"of {span} messages {span - count} are missing and {int(bad)} are changed")
+
+
+def _rescue(damaged: sqlite3.Connection, fresh: sqlite3.Connection) -> None:
+    """Take what is whole in a damaged outbox, read from both of its ends towards the damage."""
+    fresh.execute("CREATE TEMP TABLE rescued AS SELECT * FROM message")
+    for way in ("ASC", "DESC"):
+        with suppress(sqlite3.DatabaseError, OverflowError):
+            query = f"SELECT seq, stored, topic, retain, body, crc FROM message ORDER BY seq {way}"  # noqa: S608
+            for row in damaged.execute(query):
+                _, _, topic, _, body, crc = row
+                if isinstance(topic, str) and isinstance(body, bytes) and crc == _crc(topic, body):
+                    fresh.execute("INSERT INTO rescued VALUES (?, ?, ?, ?, ?, ?)", row)
+    with transaction(fresh):
+        fresh.execute("DELETE FROM rescued WHERE rowid NOT IN (SELECT MIN(rowid) FROM rescued GROUP BY seq)")
+        taken = _take(fresh, "rescued")
+    log.critical("%d messages of the damaged outbox can still be read and are kept", taken)
+
+
+def _take(db: sqlite3.Connection, table: str) -> int:
+    """Move the messages of a temporary table into the stream, numbered anew in their order; how many."""
+    moved = db.execute(
+        f"INSERT INTO message (stored, topic, retain, body, crc) SELECT stored, topic, retain, body, crc FROM {table} "  # noqa: S608
+        "ORDER BY seq"
+    ).rowcount
+    db.execute(f"DROP TABLE {table}")
+    return moved

@@ -1,8 +1,6 @@
-"""What an agent is told: one TOML file, frozen once read; every fault is named with its place and what to do."""
+"""What an agent is told: one TOML file, frozen once read; every fault is named with its line and what to do."""
 
 import re
-import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,13 +8,18 @@ import msgspec
 
 from access.credential import SHORTEST_PEPPER
 from access.decision import Zone
+from bus.link import Link
 from bus.topics import is_segment
 from devices import kinds
+from edge import tomlfile
 from edge.drivers import Wired, bus
-from schema.errors import Stop
+from edge.suggestion import unknown
+from edge.tomlfile import Place, Reader, Wrong, about
+from schema.errors import Reject, Stop
 from schema.text import Text
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0.01, le=1e6)]
 Count = Annotated[int, msgspec.Meta(gt=0)]
 
 
@@ -29,11 +32,17 @@ def check_id(name: str, what: str) -> None:
 
 
 class Connection:
-    """The driver of a device and what its section says; a plain class, so that msgspec asks `load` to make it."""
+    """The driver of a device and what its section says; a plain class, so that `load` is asked to make it."""
 
     def __init__(self, driver: str, section: msgspec.Struct) -> None:
         self.driver = driver
         self.section = section
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Connection) and (self.driver, self.section) == (other.driver, other.section)
+
+    def __hash__(self) -> int:
+        return hash(self.driver)
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,19 +57,22 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     kind: str
     building: str
     title: Text
-    interval: Positive | None = None
+    interval: Seconds | None = None
     parent: str | None = None
     replay: bool = False
     width: Positive | None = None
     connection: Connection | None = None
 
     def __post_init__(self) -> None:
-        check_id(self.id, "device id")
-        check_id(self.building, "building id")
+        with about("id"):
+            check_id(self.id, "device id")
+        with about("building"):
+            check_id(self.building, "building id")
         if self.parent is not None:
-            check_id(self.parent, "parent id")
+            with about("parent"):
+                check_id(self.parent, "parent id")
         if self.kind not in kinds():
-            raise ValueError(f"device {self.id!r} has kind {self.kind!r}; known are {', '.join(kinds())}")
+            raise Wrong("kind", unknown("device kind", self.kind, kinds()))
 
     @property
     def seconds(self) -> float:
@@ -85,20 +97,22 @@ class GateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     def __post_init__(self) -> None:
         if self.device.kind != "gate":
-            raise ValueError(f"device {self.device.id!r} is a {self.device.kind}; a gate's device has kind 'gate'")
+            raise Wrong("device", f"{self.device.id!r} is a {self.device.kind}; a gate's device has kind 'gate'")
         if len(self.pepper) < SHORTEST_PEPPER:
-            raise ValueError(
-                f"the pepper has {len(self.pepper)} bytes; copy the platform's, of {SHORTEST_PEPPER} or more"
+            raise Wrong(
+                "pepper", f"the pepper has {len(self.pepper)} bytes; copy the platform's, of {SHORTEST_PEPPER} or more"
             )
         if not self.api.startswith(("http://", "https://")):
-            raise ValueError(f"api {self.api!r} must begin with http:// or https://")
+            raise Wrong("api", f"{self.api!r} must begin with http:// or https://")
 
 
 class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An agent: who it is, the broker, the outbox and its limits (bytes, days), how it sends.
 
     `window` bounds the messages sent but not yet acknowledged; after `patience` seconds without progress all those
-    are sent again. `acknowledge = "broker"` trusts the broker's PUBACK, for platforms that acknowledge nothing else.
+    are sent again. With `remote_configuration` whoever may publish to its `cmd` topic may send it another file.
+    `acknowledge = "broker"` trusts the broker's PUBACK, for platforms that acknowledge nothing else. `encoding` is that
+    of SenML packs: CBOR is shorter by a quarter.
     """
 
     id: str
@@ -109,18 +123,24 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     outbox_size: Count = 2_000_000_000
     outbox_days: Positive = 90.0
     acknowledge: Literal["platform", "broker"] = "platform"
+    encoding: Literal["json", "cbor"] = "json"
+    remote_configuration: bool = False
     window: Count = 2000
     patience: Positive = 20.0
     devices: tuple[Device, ...] = ()
     gates: tuple[GateSettings, ...] = ()
 
     def __post_init__(self) -> None:
-        check_id(self.id, "agent id")
-        check_id(self.site, "site id")
-        check_id(self.org, "org id")
+        for key in ("id", "site", "org"):
+            with about(key):
+                check_id(getattr(self, key), f"{'agent' if key == 'id' else key} id")
+        with about("broker"):
+            Link(url=self.broker, client_id=self.id).address()
         ids = [device.id for device in (*self.devices, *(gate.device for gate in self.gates))]
         if twice := sorted({name for name in ids if ids.count(name) > 1}):
-            raise ValueError(f"device ids must be unique, given more than once: {', '.join(twice)}")
+            raise Wrong("devices", f"device ids must be unique, given more than once: {', '.join(twice)}")
+        if self.id in ids:
+            raise Wrong("id", f"a device is named {self.id!r} as well; the agent has readings of its own, rename one")
 
     @property
     def wired(self) -> list[Wired]:
@@ -132,25 +152,26 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         ]
 
 
-def load(path: Path) -> AgentSettings:
-    """The settings in a TOML file, its relative paths from its own folder; Stop with the place of the first fault."""
+def load(path: Path, text: str | None = None) -> AgentSettings:
+    """The settings in a TOML file, or in a `text` meant for it, with relative paths from its folder.
 
-    def made(kind: type, value: object) -> object:
+    Stop with every fault that can be told, each with its line.
+    """
+
+    def made(kind: Any, value: Any, place: Place, reader: Reader) -> Any:
         if kind is Path and isinstance(value, str):
             return path.parent / value
         if kind is Connection:
-            return _connection(value, made)
-        raise TypeError(f"a path in quotes is wanted, not {value!r}")
+            return _connection(value, place[:-1], reader)
+        raise ValueError("a path in quotes is wanted")
 
-    try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
-        return msgspec.convert(_gathered(told), AgentSettings, dec_hook=made)
-    except OSError as error:
-        raise Stop(f"agent configuration {path}: {error.strerror}; write one, or name another") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Stop(f"{path} is not TOML: {error}") from error
-    except msgspec.ValidationError as error:
-        raise Stop(f"{path}: {error}") from error
+    reader = Reader(path, tomlfile.text(path) if text is None else text, made)
+    settings = reader.struct(AgentSettings, _gathered(reader.told), ())
+    if settings is not None:
+        _check_together(settings, reader)
+    reader.finish()
+    assert settings is not None  # noqa: S101 - what has no fault is a struct
+    return settings
 
 
 def _gathered(told: dict[str, Any]) -> dict[str, Any]:
@@ -169,14 +190,27 @@ def _gathered_device(told: Any) -> Any:
     return rest | ({"connection": sections} if sections else {})
 
 
-def _connection(told: object, made: Callable[[type, object], object]) -> Connection:
-    """The one section of a device, as its driver reads it; ValueError for what is none."""
-    if not isinstance(told, dict) or len(told) != 1:
-        raise ValueError("a device has one section, named after its driver, such as [devices.modbus]")
-    [(name, section)] = told.items()
+def _connection(told: dict[str, Any], place: Place, reader: Reader) -> Connection | None:
+    """The one section of a device, as its driver reads it."""
+    first, *others = told
+    for name in others:
+        reader.add((*place, name), "a device has one section, named after its driver, such as [devices.modbus]")
     try:
-        return Connection(name, msgspec.convert(section, bus(name).Section, dec_hook=made))
+        wanted = bus(first).Section
     except Stop as error:
-        raise ValueError(str(error)) from error
-    except msgspec.ValidationError as error:
-        raise ValueError(f"[devices.{name}]: {error}") from error
+        reader.add((*place, first), str(error))
+        return None
+    section = reader.struct(wanted, told[first], (*place, first))
+    return None if section is None else Connection(first, section)
+
+
+def _check_together(settings: AgentSettings, reader: Reader) -> None:
+    """What a driver says about its devices beside one another."""
+    wired = {each.device: each for each in settings.wired}
+    for at, device in enumerate(settings.devices):
+        if each := wired.get(device.id):
+            try:
+                bus(each.bus).check(each, [other for other in wired.values() if other.bus == each.bus])
+            except (ValueError, Reject, Stop) as error:
+                below = error.place if isinstance(error, Wrong) else ()
+                reader.add(("devices", at, each.bus, *below), str(error))

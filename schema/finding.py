@@ -1,5 +1,6 @@
 """Findings: anomalies with their evidence."""
 
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -9,12 +10,26 @@ from schema.text import Text
 
 Severity = Literal["info", "warning", "critical"]
 
+Cause = Literal[
+    "left_on", "changed_use", "leak", "meter", "sensor", "wiring", "supply", "cooling", "setting", "network", "unknown"
+]
+"""What is most likely behind a finding, in classes that somebody can be sent for."""
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """Readings that say so: those of a series in [begin, end]."""
+
+    series: SeriesKey
+    begin: int
+    end: int
+
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One anomaly of one series: what was expected, what was seen, and why that matters.
 
     `rule` names the detector; (series, rule) is the fingerprint that alarms are deduplicated by.
     `begin` and `end` are instants of the evidence; `active` is False when the series came back to normal.
+    Costs are what an hour of it takes beyond what was expected; None where no factor or price is known for that day.
     """
 
     series: SeriesKey
@@ -30,4 +45,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     reason: Text
     active: bool = True
+    cause: Cause = "unknown"
+    evidence: tuple[Evidence, ...] = ()
     cost_kwh_per_hour: float = 0.0
+    cost_yuan_per_hour: Decimal | None = None
+    cost_kgco2_per_hour: float | None = None

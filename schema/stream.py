@@ -13,8 +13,12 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Acknowledged(msgspec.Struct, frozen=True):
-    """What the platform has on disk: everything up to `seq`; `missing` are the gaps above it, [first, last]."""
+    """What the platform has on disk: all up to `seq`, and all above but the gaps `missing`, [first, last], up to `top`.
+
+    `top` is 0 where nothing is beyond a gap.
+    """
 
     epoch: str
     seq: int
     missing: tuple[tuple[int, int], ...] = ()
+    top: int = 0

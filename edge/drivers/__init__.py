@@ -5,15 +5,16 @@ A file without a `Section` and `connect` belongs to another and is no driver.
 """
 
 import pkgutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib import import_module
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import msgspec
 
 from devices.kind import DeviceKind
-from edge.driver import Driver
+from edge.driver import Driver, Speaker
+from edge.suggestion import unknown
 from schema.errors import Stop
 from schema.text import Text
 
@@ -48,11 +49,20 @@ class Bus(Protocol):
     """What the file of a driver declares."""
 
     Section: type[msgspec.Struct]
-    """The section of a device; its `url` says where the line is."""
+    """The section of a device."""
 
-    def connect(self, wired: Sequence[Wired]) -> AbstractAsyncContextManager[dict[str, Driver]]:
-        """The drivers of devices by id; a line opens when it is first read and closes with the block."""
+    def check(self, wired: Wired, others: Sequence[Wired]) -> None:
+        """ValueError or Stop for a device that cannot work as told, beside all the others of the driver."""
         ...
+
+    def connect(self, wired: Sequence[Wired]) -> AbstractAsyncContextManager[Mapping[str, Driver | Speaker]]:
+        """The drivers of devices by id; a line opens when it is first read and closes with its last device."""
+        ...
+
+
+@runtime_checkable
+class Probing(Bus, Protocol):
+    """A driver that can look for devices."""
 
     async def probe(self, url: str) -> list[Found]:
         """Who answers at a url; RetryLater when the line cannot be opened."""
@@ -68,7 +78,7 @@ def bus(name: str) -> Bus:
     """The driver of that name; Stop for one that is not there, or whose library is not installed."""
     found = _loaded(name) if name in {module.name for module in pkgutil.iter_modules(__path__)} else None
     if found is None:
-        raise Stop(f"there is no driver {name!r}; known are {', '.join(names())}")
+        raise Stop(unknown("driver", name, names()))
     return found
 
 
@@ -83,10 +93,10 @@ def _loaded(name: str, *, missing_ok: bool = False) -> Bus | None:
 
 
 @asynccontextmanager
-async def connect(wired: Sequence[Wired]) -> AsyncIterator[dict[str, Driver]]:
+async def connect(wired: Sequence[Wired]) -> AsyncIterator[dict[str, Driver | Speaker]]:
     """The drivers of devices on any buses, by device id."""
     async with AsyncExitStack() as stack:
-        drivers: dict[str, Driver] = {}
+        drivers: dict[str, Driver | Speaker] = {}
         for name in sorted({each.bus for each in wired}):
             mine = [each for each in wired if each.bus == name]
             drivers |= await stack.enter_async_context(bus(name).connect(mine))
@@ -95,4 +105,8 @@ async def connect(wired: Sequence[Wired]) -> AsyncIterator[dict[str, Driver]]:
 
 async def probe(url: str) -> list[Found]:
     """Who answers at a url that begins with the name of its driver, such as modbus+tcp://192.0.2.7."""
-    return await bus(url.partition(":")[0].partition("+")[0]).probe(url)
+    name = url.partition(":")[0].partition("+")[0]
+    found = bus(name)
+    if not isinstance(found, Probing):
+        raise Stop(f"the driver {name!r} cannot look for devices; write their sections by hand")
+    return await found.probe(url)

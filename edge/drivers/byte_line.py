@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
+from edge.health import Disturbed
 from schema.errors import RetryLater
 
 log = logging.getLogger(__name__)
@@ -82,9 +83,10 @@ class _Port(NamedTuple):
 
 
 class _Rest:
-    """How long somebody silent is left alone: not at all at first, then twice as long each time."""
+    """How long somebody silent is left alone, not at all at first, then twice as long each time; and `why`."""
 
     def __init__(self) -> None:
+        self.why: type[RetryLater] = RetryLater
         self._pause = self._next = self._until = 0.0
 
     def left(self) -> float:
@@ -145,17 +147,18 @@ class Line:
             self._port = None
 
     async def _answer(self, port: _Port, who: str, take: Callable[[bytes], T | None], within: float) -> T:
+        chunk = b""
         try:
             async with asyncio.timeout(within) as patience:
-                while (answer := take(await self._heard(port))) is None:
+                while (answer := take(chunk := await self._heard(port))) is None:
                     pass
                 return answer
         except asyncio.CancelledError:
-            self._unanswered(who, within)
+            self._unanswered(who, within, chunk)
             raise
         except TimeoutError as error:
             if patience.expired():
-                raise self._unanswered(who, within) from error
+                raise self._unanswered(who, within, chunk) from error
             raise  # ETIMEDOUT is the line's own
 
     async def _heard(self, port: _Port) -> bytes:
@@ -191,15 +194,17 @@ class Line:
     def _rested(self, who: str) -> None:
         rest = self._resting.get(who)
         if rest and (left := rest.left()) > 0:
-            raise RetryLater(f"{who} did not answer and is asked again in {left:.0f} s", left)
+            raise rest.why(f"{who} did not answer and is asked again in {left:.0f} s", left)
 
-    def _unanswered(self, who: str, within: float) -> RetryLater:
+    def _unanswered(self, who: str, within: float, heard: bytes = b"") -> RetryLater:
         self._unheard += 1
         if self._unheard >= _UNHEARD:
             self._unheard = 0
             self.close()
-        after = self._resting.setdefault(who, _Rest()).extend(within)
-        return RetryLater(f"{who} did not answer within {within:g} s", after)
+        rest = self._resting.setdefault(who, _Rest())
+        rest.why = Disturbed if heard else RetryLater
+        said = f", the line said {heard[-16:].hex(' ')}" if heard else ""
+        return rest.why(f"{who} did not answer within {within:g} s{said}", rest.extend(within))
 
     def _lose(self, error: OSError) -> RetryLater:
         """Give the line up for a pause, longer each time until something is heard on it again."""

@@ -25,6 +25,7 @@ from edge.drivers import cjt188_frame as wire
 from edge.drivers.byte_line import Line, place, shared
 from edge.drivers.left_out import LeftOut
 from edge.drivers.register_check import Registers
+from edge.tomlfile import Wrong, about
 from schema.errors import Reject, RetryLater, Stop
 from schema.quantity import conversion
 from schema.reading import Reading
@@ -54,11 +55,13 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def __post_init__(self) -> None:
         if not self.url.startswith("cjt188+"):
-            raise ValueError(f"url {self.url!r} must begin with cjt188+tcp: or cjt188+serial:")
-        place(self.url)
+            raise Wrong("url", f"url {self.url!r} must begin with cjt188+tcp: or cjt188+serial:")
+        with about("url"):
+            place(self.url)
         if not self.address.isdecimal() or len(self.address) > 14:
-            raise ValueError(f"address {self.address!r} must be up to 14 digits")
-        self.fields()
+            raise Wrong("address", f"address {self.address!r} must be up to 14 digits")
+        with about("profile"):
+            self.fields()
 
     def fields(self) -> tuple[wire.Field, ...]:
         """The layout of the meter's data; ValueError for one that is not understood."""
@@ -82,6 +85,11 @@ class Meter:
         self._registers = Registers(_FASTEST)
         self._left_out = LeftOut(device)
         self._battery = False
+
+    @property
+    def doubts(self) -> dict[str, Exception]:
+        """Why points were left out the last time."""
+        return self._left_out.why
 
     async def read(self, now: int) -> list[Reading]:
         """What the meter shows; a point that cannot be believed is left out and said once, an error if all are."""
@@ -132,16 +140,23 @@ class Meter:
         return wire.measured(data, self._fields)
 
 
+def check(wired: Wired, others: Sequence[Wired]) -> None:  # noqa: ARG001 - meters share a line in peace
+    """Stop for a layout without a point of the device's kind."""
+    names = [field.name for field in wired.section.fields()]
+    if not any(wired.kind.point(name) for name in names):
+        raise Stop(
+            f"device {wired.device!r}: a {wired.kind.name} has none of {', '.join(names)}; choose another profile"
+        )
+
+
 @asynccontextmanager
 async def connect(wired: Sequence[Wired]) -> AsyncIterator[dict[str, Driver]]:
     """The meters by device id, those of one line sharing it; Stop for a layout without a point of their kind."""
     with shared() as line:
         meters: dict[str, Driver] = {}
-        for device, kind, _, _, section in wired:
-            names = [field.name for field in section.fields()]
-            if not any(kind.point(name) for name in names):
-                raise Stop(f"device {device!r}: a {kind.name} has none of {', '.join(names)}; choose another profile")
-            meters[device] = Meter(device, kind, section, line(section.url))
+        for each in wired:
+            check(each, wired)
+            meters[each.device] = Meter(each.device, each.kind, each.section, line(each.section.url))
         yield meters
 
 

@@ -30,7 +30,7 @@ from schema.quantity import conversion
 from schema.reading import Reading
 from schema.text import Text
 
-__all__ = ["Section", "connect", "probe"]
+__all__ = ["Section", "check", "connect", "probe"]
 
 _FASTEST = 100
 """kWh an hour before the ratios: no meter of this protocol shows more than 79.9999 kW."""
@@ -54,6 +54,11 @@ class Meter:
         self._requests = _requests({point: int(di, 16) for point, di in section.wanted().items()})
         self._registers = Registers(_FASTEST)
         self._left_out = LeftOut(device)
+
+    @property
+    def doubts(self) -> dict[str, Exception]:
+        """Why points were left out the last time."""
+        return self._left_out.why
 
     @property
     def width(self) -> float:
@@ -138,15 +143,20 @@ def _requests(points: dict[str, int]) -> list[_Request]:
     return [_Request(block if len(found) > 1 else next(iter(found.values())), found) for block, found in blocks.items()]
 
 
+def check(wired: Wired, others: Sequence[Wired]) -> None:  # noqa: ARG001 - meters share a line in peace
+    """Stop for a point that the device's kind does not have."""
+    for point, di in wired.section.wanted().items():
+        fits(wired.device, wired.kind, point, di)
+
+
 @asynccontextmanager
 async def connect(wired: Sequence[Wired]) -> AsyncIterator[dict[str, Driver]]:
     """The meters by device id, those of one line sharing it; Stop for a point that their kind does not have."""
     with shared() as line:
         meters: dict[str, Driver] = {}
-        for device, kind, _, _, section in wired:
-            for point, di in section.wanted().items():
-                fits(device, kind, point, di)
-            meters[device] = Meter(device, kind, section, line(section.url))
+        for each in wired:
+            check(each, wired)
+            meters[each.device] = Meter(each.device, each.kind, each.section, line(each.section.url))
         yield meters
 
 

@@ -8,6 +8,7 @@ import msgspec
 from devices.kind import DeviceKind
 from edge.drivers import dlt645_frame as wire
 from edge.drivers.byte_line import place
+from edge.tomlfile import Wrong, about
 from schema.errors import Reject, Stop
 from schema.quantity import UNITS
 
@@ -52,12 +53,14 @@ class MeterSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     def __post_init__(self) -> None:
         if not self.url.startswith("dlt645+"):
-            raise ValueError(f"url {self.url!r} must begin with dlt645+tcp: or dlt645+serial:")
-        place(self.url)
+            raise Wrong("url", f"url {self.url!r} must begin with dlt645+tcp: or dlt645+serial:")
+        with about("url"):
+            place(self.url)
         if not self.address.isdecimal() or len(self.address) > 12:
-            raise ValueError(f"address {self.address!r} must be the up to 12 digits on the meter's face")
-        for point, di in self.wanted().items():
-            _item(point, di)
+            raise Wrong("address", f"address {self.address!r} must be the up to 12 digits on the meter's face")
+        with about("points"):
+            for point, di in self.wanted().items():
+                _item(point, di)
 
     def wanted(self) -> dict[str, str]:
         """The data identifier of each point; ValueError for a point whose identifier is neither known nor told."""

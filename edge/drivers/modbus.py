@@ -9,8 +9,9 @@ ct = 40                                 # 200 A / 5 A; only for a map of seconda
 ```
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
@@ -23,10 +24,16 @@ from edge.drivers.left_out import LeftOut
 from edge.drivers.modbus_line import Line, Place, place
 from edge.drivers.modbus_map import RegisterMap, Request, named, read
 from edge.drivers.modbus_probe import probe
+from edge.drivers.register_check import Registers
+from edge.tomlfile import Wrong, about
 from schema.errors import Reject, Stop
+from schema.quantity import conversion
 from schema.reading import Reading
 
-__all__ = ["Section", "connect", "probe"]
+__all__ = ["Section", "check", "connect", "probe"]
+
+_FASTEST = 10_000
+"""kWh or m3 an hour that a register may move and be believed at once: some send two words of two moments."""
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -43,11 +50,13 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     timeout: Positive | None = None
 
     def __post_init__(self) -> None:
-        where = place(self.url)
+        with about("url"):
+            where = place(self.url)
         if where.rtu and not 1 <= self.unit <= 247:
-            raise ValueError(f"unit {self.unit}: on a serial line units are 1 to 247")
+            raise Wrong("unit", f"unit {self.unit}: on a serial line units are 1 to 247")
         if self.map_file is None:
-            named(self.map)
+            with about("map"):
+                named(self.map)
 
 
 class Meter:
@@ -64,6 +73,13 @@ class Meter:
         self._factors = _factors(wired, chosen)
         self._requests = chosen.requests(self._factors)
         self._left_out = LeftOut(wired.device)
+        self._kind = wired.kind
+        self._registers = Registers(_FASTEST)
+
+    @property
+    def doubts(self) -> dict[str, Exception]:
+        """Why points were left out the last time."""
+        return self._left_out.why
 
     async def read(self, now: int) -> list[Reading]:
         """The readings of instant `now` in the units of the map; a value the meter does not have is left out."""
@@ -74,7 +90,7 @@ class Meter:
         while waiting:
             request = waiting.pop()
             try:
-                readings += await self._ask(request, now)
+                readings += await self._ask(request, now, refusals)
             except Reject as error:
                 if len(request.points) > 1:
                     waiting += [alone for point in request.points[::-1] for alone in self._map.requests([point])]
@@ -91,36 +107,79 @@ class Meter:
                 self._left_out.remove(point)
         return readings
 
-    async def _ask(self, request: Request, now: int) -> list[Reading]:
+    async def _ask(self, request: Request, now: int, doubts: dict[str, Reject]) -> list[Reading]:
+        """The readings of a request that can be believed, and the `doubts` about the others."""
+        readings = []
+        for point, value in (await self._values(request)).items():
+            try:
+                readings.append(await self._reading(request, point, value, now))
+            except Reject as error:
+                doubts[point] = error
+        return readings
+
+    async def _values(self, request: Request) -> dict[str, float]:
         registers = await self._line.ask(self._unit, request.function, request.address, request.length, self._within)
-        values = [
-            (point, self._map.decode(point, request, registers, self._factors[point])) for point in request.points
-        ]
-        return [
-            Reading(self._device, point, now, value, self._map.points[point].unit)
-            for point, value in values
-            if value is not None
-        ]
+        values = {point: self._map.decode(point, request, registers, self._factors[point]) for point in request.points}
+        return {point: value for point, value in values.items() if value is not None}
+
+    async def _reading(self, request: Request, point: str, value: float, now: int) -> Reading:
+        unit = self._map.points[point].unit
+        about = self._kind.point(point)
+        if about is None:
+            raise Reject("not_fitted", point)
+        if about.kind == "counter":
+            factor, _ = conversion(unit, about.quantity)
+
+            async def again() -> Decimal | None:
+                second = (await self._values(request)).get(point)
+                return None if second is None else Decimal(repr(second * factor))
+
+            first = Decimal(repr(value * factor))
+            believed = await self._registers.believe(point, now, first, again)
+            value = value if believed == first else float(believed) / factor
+        return Reading(self._device, point, now, value, unit)
+
+
+def check(wired: Wired, others: Sequence[Wired]) -> None:
+    """Stop for a map that does not fit its device, and for a line that another device has other settings for."""
+    with about("map_file"):
+        chosen = _map(wired.section)
+    _factors(wired, chosen)
+    where = place(wired.section.url)
+    if any(other.end == where.end and other != where for other in (place(each.section.url) for each in others)):
+        raise Stop(f"device {wired.device!r}: another device has other settings for the same {where.end}")
 
 
 @asynccontextmanager
 async def connect(wired: Sequence[Wired]) -> AsyncIterator[dict[str, Driver]]:
-    """The drivers of devices by id, one line for all of a place; Stop for a map that does not fit its device."""
-    lines: dict[Place, Line] = {}
-    drivers: dict[str, Driver] = {}
+    """The drivers of devices by id, one line for all of a place; Stop as `check` does."""
     for each in wired:
-        section: Section = each.section
-        chosen = read(section.map_file) if section.map_file else named(section.map)
-        where = place(section.url)
-        if any(known.end == where.end and known != where for known in lines):
-            raise Stop(f"device {each.device!r}: another device has other settings for the same {where.end}")
-        line = lines.setdefault(where, Line(where))
-        drivers[each.device] = Meter(line, each, chosen)
+        check(each, wired)
+    with ExitStack() as stack:
+        lines = {where: stack.enter_context(_shared(where)) for where in {place(each.section.url) for each in wired}}
+        yield {each.device: Meter(lines[place(each.section.url)], each, _map(each.section)) for each in wired}
+
+
+_LINES: dict[Place, tuple[Line, int]] = {}
+
+
+@contextmanager
+def _shared(where: Place) -> Iterator[Line]:
+    """The one line to a place, closed when its last user leaves."""
+    line, users = _LINES.get(where) or (Line(where), 0)
+    _LINES[where] = line, users + 1
     try:
-        yield drivers
+        yield line
     finally:
-        for line in lines.values():
+        line, users = _LINES.pop(where)
+        if users > 1:
+            _LINES[where] = line, users - 1
+        else:
             line.close()
+
+
+def _map(section: Section) -> RegisterMap:
+    return read(section.map_file) if section.map_file else named(section.map)
 
 
 def _factors(wired: Wired, chosen: RegisterMap) -> dict[str, Fraction]:

@@ -12,6 +12,7 @@ from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
 
+from edge.health import Disturbed
 from schema.errors import Reject, RetryLater
 
 # pymodbus reports each failed request at ERROR; here the caller says a failure once.
@@ -127,7 +128,7 @@ class Line:
             if isinstance(answer, ExceptionResponse):
                 raise self._refused(answer.exception_code, unit, asked, within)
             if answer.function_code != function or len(answer.registers) != count:
-                raise RetryLater(f"unit {unit} sent {len(answer.registers)} registers for {asked}{self._told()}")
+                raise Disturbed(f"unit {unit} sent {len(answer.registers)} registers for {asked}{self._told()}")
             self._resting.pop(unit, None)
             return list(answer.registers)
 
@@ -144,7 +145,7 @@ class Line:
         """RetryLater while the line, or this unit, is left alone."""
         for rest, who in ((self._down, "the line"), (self._resting.get(unit), f"unit {unit}")):
             if rest and (left := rest.left()) > 0:
-                raise RetryLater(f"{who} did not answer and is asked again in {left:.0f} s", left)
+                raise rest.why(f"{who} did not answer and is asked again in {left:.0f} s", left)
 
     async def _connected(self, within: float) -> AsyncModbusSerialClient | AsyncModbusTcpClient:
         if self._client is not None and self._client.connected:
@@ -167,12 +168,14 @@ class Line:
 
     def _unanswered(self, unit: int, pause: float) -> RetryLater:
         """Let a unit rest; a line on which nobody answers is taken for half open, or unplugged, and opened again."""
-        after = self._resting.setdefault(unit, _Rest()).extend(pause, _LONGEST_REST)
+        rest = self._resting.setdefault(unit, _Rest())
+        rest.why = Disturbed if self._heard else RetryLater
+        after = rest.extend(pause, _LONGEST_REST)
         self._silent += 1
         if self._silent >= _MOST_SILENT or not (self._client and self._client.connected):
             self._silent = 0
             self.close()
-        return RetryLater(f"unit {unit} did not answer in {pause:g} s{self._told()}", after)
+        return rest.why(f"unit {unit} did not answer in {pause:g} s{self._told()}", after)
 
     def _hear(self, sending: bool, data: bytes) -> bytes:
         if not sending:
@@ -200,9 +203,10 @@ async def _result(work: Awaitable[T], within: float) -> T:
 
 
 class _Rest:
-    """How long somebody is left alone: twice as long each time."""
+    """How long somebody is left alone, twice as long each time, and `why`."""
 
     def __init__(self) -> None:
+        self.why: type[RetryLater] = RetryLater
         self._pause = self._until = 0.0
 
     def left(self) -> float:

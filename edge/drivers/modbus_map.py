@@ -2,7 +2,6 @@
 
 import math
 import struct
-import tomllib
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import cache
@@ -12,7 +11,10 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from devices import kinds
-from schema.errors import Reject, Stop
+from edge import tomlfile
+from edge.suggestion import unknown
+from edge.tomlfile import Wrong
+from schema.errors import Reject
 from schema.quantity import conversion
 from schema.text import Text
 
@@ -84,18 +86,18 @@ class RegisterMap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def __post_init__(self) -> None:
         kind = kinds().get(self.kind)
         if kind is None:
-            raise ValueError(f"unknown kind {self.kind!r}; known are {', '.join(kinds())}")
+            raise Wrong("kind", unknown("device kind", self.kind, kinds()))
         if not self.points:
             raise ValueError("a map needs points")
         for name, entry in self.points.items():
             point = kind.point(name)
             if point is None:
-                known = ", ".join(each.name for each in kind.points)
-                raise ValueError(f"{kind.name} has no point {name!r}; it has {known}")
+                names = [each.name for each in kind.points]
+                raise Wrong("points", unknown(f"point of a {kind.name}", name, names), name)
             try:
                 conversion(entry.unit, point.quantity)
             except Reject as error:
-                raise ValueError(f"point {name!r}: {error}; its unit is {point.unit} or one like it") from error
+                raise Wrong("points", f"{name!r}: {error}; its unit is {point.unit} or one like it", name) from error
 
     def ratios(self) -> set[str]:
         """The transformer ratios this map applies: of "ct", "pt"."""
@@ -172,20 +174,13 @@ def shipped() -> list[str]:
 def named(name: str) -> RegisterMap:
     """The shipped map of that name; ValueError for none."""
     if name not in shipped():
-        raise ValueError(f"there is no map {name!r}; shipped are {', '.join(shipped())}; map_file names your own")
+        raise ValueError(f"{unknown('map', name, shipped())}; map_file names your own")
     return read(_FOLDER / f"{name}.toml")
 
 
 def read(path: Path) -> RegisterMap:
-    """The map in a TOML file; Stop with the place of the first fault."""
-    try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), RegisterMap)
-    except OSError as error:
-        raise Stop(f"register map {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Stop(f"{path} is not TOML: {error}") from error
-    except msgspec.ValidationError as error:
-        raise Stop(f"{path}: {error}") from error
+    """The map in a TOML file; Stop with the line of every fault."""
+    return tomlfile.read(path, RegisterMap)
 
 
 def _exact(decimal: float) -> Fraction:

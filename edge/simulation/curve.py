@@ -7,6 +7,8 @@ from itertools import accumulate, pairwise
 
 from schema.instant import HOUR, MINUTE
 
+CADENCE = 15 * MINUTE
+"""The distance between two readings of history, in us."""
 KNOT = 5 * MINUTE
 """The distance between two knots, in us."""
 

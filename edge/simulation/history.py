@@ -9,20 +9,27 @@ from typing import NamedTuple, TypeVar
 from edge.simulation.calendar import Calendar
 from edge.simulation.chance import chance
 from edge.simulation.curve import KNOT, Curve
-from edge.simulation.devices import SUB_METERS
+from edge.simulation.devices import HEAT_METERS, LIFTS, OFFICES, PV, ROOMS, SUB_METERS, WATER_METERS
 from edge.simulation.faults import Fault, Retrofit, added
 from edge.simulation.happenings import Counters
-from edge.simulation.loads import Moment, electricity, gas, water
-from edge.simulation.people import OFFICES, People, Presence
+from edge.simulation.loads import Moment, electricity, gas, heat, roof, water
+from edge.simulation.people import People, Presence
+from edge.simulation.rides import Rides
 from edge.simulation.weather import Air, Weather
-from schema.instant import MINUTE, to_datetime, to_micros
+from schema.instant import HOUR, MINUTE, to_datetime, to_micros
+
+EXPORT = "export"
+"""The flow out of the compound: what the roof gives and nobody inside takes."""
 
 _KITCHEN_PEAK = 420
 _KEPT_DAYS = 4
+_FLOOR = 0.25
+"""A room whose set point is ignored stands for this part of its building."""
+_METER_OF = {EXPORT: "main-elec"}
 
 
 class Day(NamedTuple):
-    """One local day [start, end): its people, its counters, and the curve of each flow."""
+    """One local day [start, end): its people, its counters, the curve of each flow, and of what is counted of it."""
 
     date: date
     start: int
@@ -30,6 +37,7 @@ class Day(NamedTuple):
     presence: Presence
     counters: Counters
     flows: dict[str, Curve]
+    counted: dict[str, Curve]
 
 
 class Opening(NamedTuple):
@@ -58,25 +66,29 @@ class History:
         self._retrofits = retrofits
         self._calendar = calendar
         self._weather = Weather(seed)
-        self._people = People(seed, calendar, zone)
+        self._people = People(seed, calendar, zone, faults)
+        self._gains = [fault for fault in faults if fault.kind in {"level_shift", "drift", "wrong_ct"}]
         self._days: dict[date, Day] = {}
+        self._latest: Day | None = None
         self._openings: list[Opening] = [Opening({}, {})]
 
     def day(self, time: int) -> Day:
         """The local day of an instant; ValueError before the origin."""
-        date = self._local(time).date()
-        if date < self.origin:
-            raise ValueError(f"{date} is before {self.origin}, when the compound begins")
-        return self._day(date)
+        if self._latest is None or not self._latest.start <= time < self._latest.end:
+            date = self._local(time).date()
+            if date < self.origin:
+                raise ValueError(f"{date} is before {self.origin}, when the compound begins")
+            self._latest = self._day(date)
+        return self._latest
 
     def air(self, time: int) -> Air:
         """The weather at an instant."""
         return self._weather.at(self._local(time))
 
     def register(self, flow: str, time: int) -> float:
-        """All that has flowed since the origin."""
+        """All that was counted of a flow since the origin."""
         day = self.day(time)
-        return self._opening(day.date).registers.get(flow, 0.0) + day.flows[flow].until(time)
+        return self._opening(day.date).registers.get(flow, 0.0) + day.counted[flow].until(time)
 
     def counters(self, time: int) -> dict[tuple[str, str], float]:
         """All that was counted since the origin, by device and point."""
@@ -89,7 +101,7 @@ class History:
         while len(self._openings) <= wanted:
             day = self._day(self.origin + timedelta(days=len(self._openings) - 1))
             before = self._openings[-1]
-            registers = _sum(before.registers, {name: curve.total for name, curve in day.flows.items()})
+            registers = _sum(before.registers, {name: curve.total for name, curve in day.counted.items()})
             self._openings.append(Opening(registers, _sum(before.counters, day.counters.at(day.end))))
         return self._openings[wanted]
 
@@ -104,32 +116,72 @@ class History:
         start, end = self._midnight(date), self._midnight(date + timedelta(days=1))
         rng = chance(self._seed, "loads", date)
         presence = self._people.day(date)
+        rides = Rides(presence)
+        times = range(start, end + 1, KNOT)
+        faults = [fault for fault in self._faults if fault.begin <= end and fault.end > start]
         knots: dict[str, list[float]] = {}
-        for time in range(start, end + 1, KNOT):
-            for name, value in self._flows(presence, time, self._calendar.is_workday(date), rng).items():
+        for time in times:
+            for name, value in self._flows(presence, rides, faults, time, rng).items():
                 knots.setdefault(name, []).append(value)
         flows = {name: Curve.through(start, values) for name, values in knots.items()}
-        return Day(date, start, end, presence, Counters(presence), flows)
+        counters = Counters(presence, rides, start + 20 * HOUR)
+        return Day(date, start, end, presence, counters, flows, flows | self._miscounted(knots, times))
 
-    def _flows(self, presence: Presence, time: int, workday: bool, rng: Random) -> dict[str, float]:
+    def _miscounted(self, knots: Mapping[str, list[float]], times: range) -> dict[str, Curve]:
+        """What the meters that are wrong today count."""
+        found = {}
+        for name, values in knots.items():
+            device = _METER_OF.get(name, name)
+            wrong = [
+                one for one in self._gains if one.device == device and one.begin <= times[-1] and one.end > times[0]
+            ]
+            if wrong:
+                gains = (math.prod(fault.gain(time) for fault in wrong) for time in times)
+                shown = [value * gain for value, gain in zip(values, gains, strict=True)]
+                found[name] = Curve.through(times[0], shown)
+        return found
+
+    def _flows(
+        self, presence: Presence, rides: Rides, faults: Sequence[Fault], time: int, rng: Random
+    ) -> dict[str, float]:
+        """kW and m3/h everywhere; the mains are the sum of all that hangs on them."""
+        lifts = {lift: rides.power(lift, time - KNOT // 2, time + KNOT // 2) for lift in LIFTS}
+        now = self._moment(presence, faults, time, sum(lifts.values()))
+        kw = electricity(now, rng)
+        for name in SUB_METERS:
+            kw[name] *= math.prod(retrofit.left(name, time) for retrofit in self._retrofits)
+            kw[name] += added(faults, "left_on", name, time)
+        volume = water(now, rng)
+        for name in WATER_METERS:
+            volume[name] += added(faults, "leak", name, time)
+        warmth = heat(now, rng)
+        flows = kw | lifts | volume | warmth | {PV: roof(now.air), "kitchen-gas": gas(now, rng)}
+        net = sum(kw[name] for name in SUB_METERS) - flows[PV]
+        # Between a knot with import and one with export both registers run, so that their difference is always `net`.
+        flows["main-elec"], flows[EXPORT] = max(net, 0.0), max(-net, 0.0)
+        flows["main-water"] = sum(volume[name] for name in WATER_METERS) + added(faults, "leak", "main-water", time)
+        flows["main-heat"] = sum(warmth[name] for name in HEAT_METERS)
+        return flows
+
+    def _moment(self, presence: Presence, faults: Sequence[Fault], time: int, rides: float) -> Moment:
         local = self._local(time)
         # The kitchen starts an hour and a half before the meal and washes up for half an hour after it.
         cooking = presence.meals_between(time - 30 * MINUTE, time + 90 * MINUTE) / _KITCHEN_PEAK
-        now = Moment(
+        beyond = dict.fromkeys(OFFICES, 0.0)
+        for room, office in ROOMS.items():
+            beyond[office] += _FLOOR * added(faults, "set_point", room, time)
+        return Moment(
             hour=local.hour + local.minute / 60,
             month=local.month,
-            workday=workday,
+            workday=self._calendar.is_workday(local.date()),
             inside={office: presence.inside(office, time) for office in OFFICES},
             air=self._weather.at(local),
+            day=self._weather.mean(local.date()),
             kitchen=min(1.0, cooking),
+            heats=self._calendar.heats(local.date()),
+            rides=rides,
+            beyond=beyond,
         )
-        flows = electricity(now, rng) | water(now, rng) | {"kitchen-gas": gas(now, rng)}
-        for name in SUB_METERS:
-            flows[name] *= math.prod(retrofit.left(name, time) for retrofit in self._retrofits)
-            flows[name] += added(self._faults, "left_on", name, time)
-        flows["canteen-water"] += added(self._faults, "leak", "canteen-water", time)
-        flows["rest-water"] += added(self._faults, "leak", "main-water", time)
-        return flows
 
     def _local(self, time: int) -> datetime:
         return to_datetime(time).astimezone(self.zone)

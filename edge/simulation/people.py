@@ -1,8 +1,8 @@
 """People: who comes through which gate when, where they sit, when they eat, what they leave on the plate."""
 
 import math
-from collections.abc import Callable
-from datetime import date, datetime, time, tzinfo
+from collections.abc import Sequence
+from datetime import date, datetime, tzinfo
 from hashlib import blake2s
 from random import Random
 from typing import Literal, NamedTuple
@@ -10,10 +10,9 @@ from typing import Literal, NamedTuple
 from edge.simulation.calendar import Calendar
 from edge.simulation.chance import chance
 from edge.simulation.curve import passed
-from schema.instant import MINUTE, to_micros
-
-OFFICES = ("office-a", "office-b")
-GATES = ("gate-north", "gate-south")
+from edge.simulation.devices import GATES, OFFICES
+from edge.simulation.faults import Fault, added
+from schema.instant import MINUTE, SECOND, to_micros
 
 _AT_TABLE = 25 * MINUTE
 
@@ -23,7 +22,7 @@ Moves = dict[str, tuple[list[int], list[int]]]
 
 
 class Passage(NamedTuple):
-    """Someone at a gate; one who is not `known` is turned away."""
+    """Someone at a gate; one who is not `known` is turned away, unless they `followed` somebody through."""
 
     time: int
     gate: str
@@ -31,6 +30,12 @@ class Passage(NamedTuple):
     subject: Literal["staff", "visitor", "unknown"]
     credential: str
     known: bool = True
+    followed: bool = False
+
+    @property
+    def through(self) -> bool:
+        """Whether they passed."""
+        return self.known or self.followed
 
 
 class Eaten(NamedTuple):
@@ -58,6 +63,11 @@ class Presence:
         come, gone = self._moves[place]
         return passed(come, time) - passed(gone, time)
 
+    def moves(self, place: str) -> list[int]:
+        """When somebody comes to a desk in an office building, or leaves it."""
+        come, gone = self._moves[place]
+        return sorted(come + gone)
+
     def meals_between(self, start: int, end: int) -> int:
         """How many meals are served in (start, end]."""
         return passed(self._meal_times, end) - passed(self._meal_times, start)
@@ -66,8 +76,11 @@ class Presence:
 class People:
     """The staff of a compound and its visitors; each day is drawn from the seed and the date alone."""
 
-    def __init__(self, seed: int, calendar: Calendar, zone: tzinfo, staff: int = 600) -> None:
+    def __init__(
+        self, seed: int, calendar: Calendar, zone: tzinfo, faults: Sequence[Fault] = (), staff: int = 600
+    ) -> None:
         self._seed = seed
+        self._faults = [fault for fault in faults if fault.kind == "tailgating"]
         self._calendar = calendar
         self._zone = zone
         self._staff = [_credential(seed, f"staff {number}") for number in range(staff)]
@@ -76,7 +89,7 @@ class People:
         """The presence of a local day; everyone who came has left before midnight."""
         rng = chance(self._seed, "people", day)
         workday = self._calendar.is_workday(day)
-        plan = _Plan(rng, lambda hour: to_micros(datetime.combine(day, _clock(hour), self._zone)))
+        plan = _Plan(rng, to_micros(datetime(day.year, day.month, day.day, 12, tzinfo=self._zone)))
         for number, credential in enumerate(self._staff):
             if rng.random() < (0.92 if workday else 0.04):
                 plan.staff(credential, OFFICES[number % 5 > 2])
@@ -84,15 +97,23 @@ class People:
             plan.visitor(_credential(self._seed, f"visitor {day} {number}"))
         for number in range(rng.randint(0, 6)):
             plan.stranger(_credential(self._seed, f"stranger {day} {number}"))
+        if self._faults:
+            self._tailgate(plan, chance(self._seed, "tailgating", day))
         return Presence(plan.passages, plan.meals, plan.moves)
+
+    def _tailgate(self, plan: "_Plan", rng: Random) -> None:
+        for passage in sorted(plan.passages):
+            share = added(self._faults, "tailgating", passage.gate, passage.time)
+            if passage.direction == "in" and passage.known and rng.random() < share:
+                plan.follower(passage, rng)
 
 
 class _Plan:
-    """A day being drawn; `at` turns a local hour into an instant."""
+    """A day being drawn."""
 
-    def __init__(self, rng: Random, at: Callable[[float], int]) -> None:
+    def __init__(self, rng: Random, noon: int) -> None:
         self._rng = rng
-        self._at = at
+        self._noon = noon
         self.passages: list[Passage] = []
         self.meals: list[Eaten] = []
         self.moves: Moves = {place: ([], []) for place in OFFICES}
@@ -123,6 +144,16 @@ class _Plan:
         hour = self._rng.uniform(7, 21)
         self.passages.append(Passage(self._at(hour), self._gate(), "in", "unknown", credential, known=False))
 
+    def follower(self, ahead: Passage, rng: Random) -> None:
+        """Someone who comes in behind another, and leaves by the button that opens from inside."""
+        come = ahead.time + 2 * SECOND
+        gone = min(come + round(rng.uniform(20, 240)) * MINUTE, self._at(23))
+        house = rng.choice(OFFICES)
+        self.passages.append(Passage(come, ahead.gate, "in", "unknown", "", known=False, followed=True))
+        self.passages.append(Passage(max(gone, come), ahead.gate, "out", "unknown", ""))
+        self.moves[house][0].append(come)
+        self.moves[house][1].append(max(gone, come))
+
     def _stay(
         self, office: str, come: float, gone: float, subject: Literal["staff", "visitor"], credential: str
     ) -> None:
@@ -141,6 +172,10 @@ class _Plan:
         self.moves[office][1].append(begin)
         self.moves[office][0].append(begin + _AT_TABLE)
 
+    def _at(self, hour: float) -> int:
+        """The instant of a local hour, from noon: clocks are put forward or back at night."""
+        return self._noon + (math.floor(hour * 3600) - 12 * 3600) * SECOND
+
     def _gate(self) -> str:
         return GATES[self._rng.random() < 0.35]
 
@@ -148,11 +183,6 @@ class _Plan:
 def _credential(seed: int, person: str) -> str:
     """What a gate hands on instead of a card: a keyed hash."""
     return blake2s(person.encode(), key=str(seed).encode(), digest_size=8).hexdigest()
-
-
-def _clock(hour: float) -> time:
-    seconds = math.floor(hour * 3600)
-    return time(seconds // 3600, seconds // 60 % 60, seconds % 60)
 
 
 def _clamp(value: float, low: float, high: float) -> float:

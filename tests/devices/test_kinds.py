@@ -66,6 +66,33 @@ def test_a_point_is_whole(point: Point) -> None:
         assert point.width is None, "only registers roll over"
 
 
+@pytest.mark.parametrize(
+    ("kind", "points"),
+    [
+        ("electricity_meter", "energy energy_export reactive_energy power voltage current power_factor frequency"),
+        ("electricity_meter", "voltage_a current_b power_c current_n voltage_unbalance voltage_thd current_thd"),
+        ("water_meter", "volume flow"),
+        ("gas_meter", "volume energy"),
+        ("heat_meter", "energy volume power flow supply return"),
+        ("weather_station", "temperature humidity irradiance wind"),
+        ("gate", "entries exits"),
+        ("vehicle_gate", "entries exits barrier"),
+        ("canteen_terminal", "meals"),
+        ("plate_scale", "plates waste"),
+        ("cold_chain", "temperature door"),
+        ("gas_alarm", "level alarm valve"),
+        ("room_sensor", "temperature set_point co2 presence"),
+        ("lift", "trips hours energy motor vibration fault"),
+        ("pump", "running power pressure starts hours"),
+        ("ev_charger", "energy power connected sessions"),
+        ("pv_inverter", "yield power voltage"),
+        ("waste_bin", "mass collected"),
+    ],
+)
+def test_what_a_compound_has_can_be_connected(kind: str, points: str) -> None:
+    assert set(points.split()) <= {point.name for point in kinds()[kind].points}
+
+
 def test_shorts_tell_kinds_apart() -> None:
     shorts = [kind.short for kind in kinds().values()]
     assert len(set(shorts)) == len(shorts)

@@ -20,8 +20,8 @@ class Arrived:
             topic = parse(path)
             if topic.channel == "state":
                 state = decode_state(payload)
-                assert isinstance(state, Birth)
-                self.births.setdefault(topic.device, []).append(state)
+                if isinstance(state, Birth):
+                    self.births.setdefault(topic.device, []).append(state)
             elif topic.channel == "events":
                 events = decode_events(payload)
                 assert not events.rejects

@@ -16,12 +16,15 @@ from schema.stream import Acknowledged, Position
 class Platform:
     """Takes every message of an agent, remembers it by its sequence number, and acknowledges what is contiguous.
 
-    `deaf` numbers are ignored the first time they come; a `forgotten` platform has no session while it is away.
+    `deaf` numbers are ignored the first time they come; a `forgotten` platform has no session while it is away; a
+    `slow` one takes a hundred messages at a time and that many seconds over them.
     """
 
-    def __init__(self, url: str, deaf: set[int] | None = None, *, forgotten: bool = False) -> None:
+    def __init__(self, url: str, deaf: set[int] | None = None, *, forgotten: bool = False, slow: float = 0) -> None:
+        self.url = url
         self._link = Link(url=url, client_id="platform", clean_start=forgotten)
         self._deaf = deaf or set()
+        self._slow = slow
         self.payloads: dict[tuple[str, int], tuple[str, bytes]] = {}
         self.heard: list[int] = []
         self.done: dict[str, int] = {}
@@ -42,7 +45,8 @@ class Platform:
 
     async def _serve(self, client: Client) -> None:
         while True:
-            inbox = await client.receive(500)
+            inbox = await client.receive(100 if self._slow else 500)
+            await asyncio.sleep(self._slow)
             epochs = {}
             for topic, payload in zip(inbox.topics, inbox.payloads, strict=True):
                 position = position_of(payload)
@@ -73,7 +77,7 @@ class Platform:
             last = seq
             if not missing:
                 self.done[epoch] = seq
-        return Acknowledged(epoch, self.done[epoch], tuple(missing))
+        return Acknowledged(epoch, self.done[epoch], tuple(missing), last if missing else 0)
 
 
 def position_of(payload: bytes) -> Position | None:

@@ -112,7 +112,7 @@ async def test_without_a_broker_it_records_and_sends_later(tmp_path: Path, caplo
             async with Platform(broker.url).serving() as platform:
                 await edge.drain(10)
     assert stored(platform) == [float(n) for n in range(100)]
-    said = [record.message for record in caplog.records if record.name == "edge.agent"]
+    said = [record.message for record in caplog.records if record.name == "edge.uplink"]
     assert len([line for line in said if "recording on disk only" in line]) <= 1
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
@@ -289,7 +289,7 @@ async def test_a_slow_driver_does_not_delay_another(tmp_path: Path, caplog: pyte
             return [Reading("m-1", "energy", now, 1.0, "kWh")]
 
     flaky = Flaky()
-    with caplog.at_level(logging.INFO, "edge.driver"):
+    with caplog.at_level(logging.INFO, "edge.health"):
         async with agent(tmp_path, "mqtt://127.0.0.1:1") as edge:
             edge.born(METER)
             edge.poll("slow", Slow(), 0.1)
@@ -298,7 +298,7 @@ async def test_a_slow_driver_does_not_delay_another(tmp_path: Path, caplog: pyte
             assert edge.progress.pending >= 4
     assert all(time % (SECOND // 10) == 0 for time in flaky.times), "not aligned to the wall clock"
     assert len(set(flaky.times)) == len(flaky.times)
-    said = [record.message for record in caplog.records if record.name == "edge.driver"]
+    said = [record.message for record in caplog.records if record.name == "edge.health"]
     assert said.count("flaky: cannot be read: OSError: line down") == 1
     assert said.count("flaky: can be read again") == 1
     assert len([line for line in said if line.startswith("slow:")]) == 1

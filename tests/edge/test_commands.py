@@ -86,7 +86,7 @@ def test_an_interrupted_replay_keeps_its_outbox_and_the_next_run_sends_it(broker
     async def run() -> tuple[int, str, Arrived]:
         process = await begun(*arguments, "--speed", 36_000)
         await until((tmp_path / "outbox.db").exists)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.5)
         process.send_signal(signal.SIGINT)
         output, _ = await process.communicate()
         assert process.returncode is not None

@@ -21,7 +21,7 @@ from edge.outbox import Limits, Message, Outbox
 from schema.errors import RetryLater, Stop
 from schema.stream import Acknowledged
 
-ALWAYS = 1_000_000_000_000_000
+ALWAYS = 1_780_000_000_000_000
 
 
 def opened(path: Path, limits: Limits | None = None, now: int = ALWAYS) -> Outbox:
@@ -101,6 +101,17 @@ def test_beyond_the_age_the_oldest_goes(tmp_path: Path) -> None:
     box.append([message("new")])
     assert [json.loads(entry.body)[0]["n"] for entry in box.unsent(0, 9)] == ["new"]
     assert box.dropped == 1
+    box.close()
+
+
+def test_what_a_clock_stamped_that_was_never_set_does_not_age(tmp_path: Path) -> None:
+    path = tmp_path / "o.db"
+    box = opened(path, now=1000)
+    box.append([message("born in 1970")])
+    box.close()
+    box = opened(path, now=ALWAYS)
+    box.append([message("now")])
+    assert (box.pending, box.dropped) == (2, 0)
     box.close()
 
 

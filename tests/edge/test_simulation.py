@@ -20,10 +20,11 @@ from edge.outbox import Outbox
 from edge.settings import AgentSettings
 from edge.simulation.calendar import CHINA
 from edge.simulation.compound import Compound
-from edge.simulation.curve import KNOT, Curve
-from edge.simulation.devices import SUB_METERS, compound_devices
-from edge.simulation.faults import Fault, Retrofit, demo_faults, demo_reporting, demo_retrofit, label
-from edge.simulation.play import CADENCE, Simulation, recall
+from edge.simulation.curve import CADENCE, KNOT, Curve
+from edge.simulation.devices import HEAT_METERS, PV, SUB_METERS, WATER_METERS, compound_devices
+from edge.simulation.faults import Fault, Retrofit, label
+from edge.simulation.play import Simulation, paced, recall, remembered
+from edge.simulation.stories import demo_faults, demo_reporting, demo_retrofit
 from schema.errors import Stop
 from schema.event import Event, Meal, Pass, PlateWaste
 from schema.instant import DAY, HOUR, MINUTE, SECOND, to_micros
@@ -69,26 +70,31 @@ def test_every_reading_is_of_a_declared_device_and_plausible(month: dict[int, Va
 
 def test_sub_meters_sum_to_the_main_meter(month: dict[int, Values]) -> None:
     for shown in month.values():
-        for point in ("energy", "power"):
-            assert sum(shown[name, point] for name in SUB_METERS) == pytest.approx(shown["main-elec", point], abs=0.003)
-        assert shown["canteen-water", "volume"] <= shown["main-water", "volume"]
+        used = sum(shown[name, "power"] for name in SUB_METERS)
+        assert used - shown[PV, "power"] == pytest.approx(shown["main-elec", "power"], abs=0.005)
+        used = sum(shown[name, "energy"] for name in SUB_METERS)
+        net = shown["main-elec", "energy"] - shown["main-elec", "energy_export"]
+        assert used - shown[PV, "yield"] == pytest.approx(net, abs=0.005)
+        for mains, subs, point in (("main-water", WATER_METERS, "volume"), ("main-heat", HEAT_METERS, "energy")):
+            assert sum(shown[name, point] for name in subs) == pytest.approx(shown[mains, point], abs=0.005)
 
 
 def test_registers_count_what_the_power_says(month: dict[int, Values]) -> None:
     times = sorted(month)
-    kwh = sum((month[a]["main-elec", "power"] + month[b]["main-elec", "power"]) / 4 for a, b in pairwise(times))
-    counted = month[times[-1]]["main-elec", "energy"] - month[times[0]]["main-elec", "energy"]
-    assert kwh == pytest.approx(counted, rel=0.02)
+    for device, register in (("office-a-elec", "energy"), ("canteen-elec", "energy"), (PV, "yield")):
+        kwh = sum((month[a][device, "power"] + month[b][device, "power"]) / 4 for a, b in pairwise(times))
+        counted = month[times[-1]][device, register] - month[times[0]][device, register]
+        assert kwh == pytest.approx(counted, rel=0.02)
 
 
 def test_registers_and_counters_never_go_back(month: dict[int, Values]) -> None:
     declared = {device.id: kinds()[device.kind] for device in compound_devices(5)}
     rising = [key for key in month[START] if (p := declared[key[0]].point(key[1])) is not None and p.kind == "counter"]
-    assert len(rising) == 6 + 2 + 2 + 4 + 3
+    assert len(rising) == 7 + 1 + 5 + 2 + 4 + 3 * 3 + 4 + 1 + 2 + 1
     for key in rising:
         shown = [month[time][key] for time in sorted(month)]
         assert shown == sorted(shown), key
-        assert shown[-1] > shown[0], key
+        assert shown[-1] > shown[0] or key == ("main-elec", "energy_export"), key
 
 
 def test_people_drive_load_water_and_waste(month: dict[int, Values]) -> None:
@@ -104,10 +110,12 @@ def test_people_drive_load_water_and_waste(month: dict[int, Values]) -> None:
     )
     assert correlation(meals, waste) > 0.9
     assert correlation(meals, gas) > 0.9
+    for key in (("lift-a-1", "trips"), ("canteen-bin", "collected"), ("gate-north", "entries")):
+        assert correlation(meals, [month[day + DAY][key] - month[day][key] for day in days]) > 0.8, key
 
 
 def test_magnitudes_are_those_of_600_staff(month: dict[int, Values]) -> None:
-    power = [shown["main-elec", "power"] for shown in month.values()]
+    power = [shown["main-elec", "power"] + shown[PV, "power"] for shown in month.values()]
     assert 40 < min(power) < 65
     assert 200 < max(power) < 400
     water, meals, entries = (
@@ -219,14 +227,17 @@ def test_the_demo_has_a_whole_baseline_before_its_retrofit() -> None:
     assert (demo_reporting(today - timedelta(63), today) - (today - timedelta(63))).days == 37
     assert (demo_reporting(today - timedelta(35), today) - (today - timedelta(35))).days == 28
     said = msgspec.json.decode(label(demo_retrofit(START), ZONE))
-    assert (said["kind"], said["device"], said["size"], said["end"]) == ("retrofit", "office-a-elec", 0.12, None)
+    assert (said["fault"], said["device"], said["size"], said["end"]) == ("retrofit", "office-a-elec", 0.12, None)
     assert said["begin"] == "2026-10-26T00:00:00+08:00"
 
 
 def test_labels_are_json_of_local_times() -> None:
     said = [msgspec.json.decode(label(fault, ZONE)) for fault in demo_faults(TODAY)]
-    assert [fault["kind"] for fault in said] == ["left_on", "leak", "door_open", "stuck"]
+    assert [fault["fault"] for fault in said] == ["left_on", "leak", "door_open", "stuck"]
     assert said[0]["begin"] == "2026-11-12T19:00:00+08:00"
+    assert [fault["nature"] for fault in said] == ["physical", "physical", "physical", "metering"]
+    assert [fault["point"] for fault in said] == ["power", "flow", "temperature", "energy"]
+    assert [fault["seen_at"] for fault in said] == [["main-elec"], [], [], []]
 
 
 @given(st.lists(st.floats(0, 1000), min_size=2, max_size=30), st.floats(0, 0.99))
@@ -287,7 +298,7 @@ def test_a_restart_goes_on_where_the_last_run_stopped(tmp_path: Path) -> None:
     assert before.events
     assert after.events
     assert not before.events.keys() & after.events.keys()
-    assert [birth.replay for birth in after.births["main-elec"]] == [True, False]
+    assert [birth.replay for birth in after.births["main-elec"]] == [False, False], "what waits says the newest"
 
 
 def test_slower_devices_are_read_no_faster_than_they_ask(tmp_path: Path) -> None:
@@ -313,3 +324,39 @@ def test_another_compound_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(Stop, match="remove it"):
         recall(path, 7, ZONE, START, 2)
+
+
+def test_what_was_asked_for_is_remembered_and_nothing_else_accepted(tmp_path: Path) -> None:
+    path, asked = (
+        tmp_path / "compound.json",
+        (("leak:main-water@2026-10-28+2d=1", "silent:weather@2030-01-01"), ("spike",)),
+    )
+    memory = recall(path, 7, ZONE, TODAY, 20, *asked)
+    path.write_bytes(msgspec.json.encode(memory))
+    compound, built_in = remembered(recall(path, 7, ZONE, TODAY + DAY, 20, *asked), ZONE)
+    assert [fault.kind for fault in built_in if isinstance(fault, Fault)] == ["leak", "silent", "spike"]
+    time = START + 3 * DAY
+    shown, plain = values(compound, time), values(Compound(7, memory.origin, ZONE), time)
+    assert shown["main-water", "flow"] == pytest.approx(plain["main-water", "flow"] + 1)
+    with pytest.raises(Stop, match="a compound with other faults"):
+        recall(path, 7, ZONE, TODAY, 20)
+
+
+def test_history_can_be_played_at_a_speed() -> None:
+    wall, slept = 1_000 * SECOND, []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def run() -> None:
+        nonlocal wall
+        wait = paced(START, 60, lambda: wall, sleep)
+        await wait(START)
+        await wait(START + HOUR)
+        wall += 50 * SECOND
+        await wait(START + HOUR)
+        wall += 50 * SECOND
+        await wait(START + HOUR)
+
+    asyncio.run(run())
+    assert slept == [0, 60, 10, 0]

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from devices import kinds
-from edge.drivers import Wired, connect, probe
+from edge.drivers import Wired, dlt645, probe
 from edge.drivers.byte_line import Line, place
-from edge.drivers.cjt188 import Meter, Section
+from edge.drivers.cjt188 import Meter, Section, connect
 from edge.drivers.dlt645 import Section as PowerSection
 from schema.errors import Reject, RetryLater, Stop
 from schema.instant import MINUTE
@@ -84,12 +84,10 @@ def test_meters_of_both_protocols_share_a_line(running: Bus) -> None:
     async def play() -> None:
         water = Section(url=f"cjt188+{running.tail}", address=WATER)
         power = PowerSection(url=f"dlt645+{running.tail}", address="202610010042")
-        wired = [
-            Wired("w-1", KIND, 60.0, "cjt188", water),
-            Wired("m-1", kinds()["electricity_meter"], 15.0, "dlt645", power),
-        ]
-        async with connect(wired) as drivers:
-            found = await asyncio.gather(*(driver.read(NOW) for driver in drivers.values()))
+        first = Wired("w-1", KIND, 60.0, "cjt188", water)
+        second = Wired("m-1", kinds()["electricity_meter"], 15.0, "dlt645", power)
+        async with connect([first]) as meters, dlt645.connect([second]) as others:
+            found = await asyncio.gather(*(driver.read(NOW) for driver in (meters | others).values()))
         assert sorted(len(readings) for readings in found) == [1, 5]
 
     asyncio.run(play())

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from devices import kinds
-from edge.drivers import Wired, connect, probe
+from edge.drivers import Wired, probe
 from edge.drivers.byte_line import Line, place
-from edge.drivers.dlt645 import Meter, Section, ask
+from edge.drivers.dlt645 import Meter, Section, ask, connect
 from edge.drivers.dlt645_frame import values
 from edge.settings import Device
 from schema.errors import Reject, RetryLater, Stop
