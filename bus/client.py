@@ -5,6 +5,7 @@ import logging
 import random
 import ssl
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Self
 
 from bus import packets
@@ -47,6 +48,7 @@ class Client:
         self._jitter = jitter
         self._version = link.version
         self._filters: list[str] = []
+        self._fresh: set[str] = set()
         self._subscribing: dict[int, asyncio.Future[bytes]] = {}
         self._opened: Connection | None = None
         self._connection: Connection | None = None
@@ -88,20 +90,43 @@ class Client:
             await self._changed.wait()
         return self.connects
 
-    async def subscribe(self, filters: Iterable[str]) -> None:
-        """Subscribe at QoS 1, now and in every later session; Stop when the broker does not allow it."""
+    async def subscribe(self, filters: Iterable[str], *, retained: bool = True) -> None:
+        """Subscribe at QoS 1, now and in every later session; Stop when the broker does not allow it.
+
+        Without `retained` only what is published from now on comes (in version 5): a value without a time stamp that
+        the broker has kept would look like a new one.
+        """
         wanted = list(filters)
+        self._fresh.update(() if retained else wanted)
         self._check()
         while self._connection is None or not await self._subscribe(self._connection, wanted):
             await self.changed()
         self._filters += [text for text in wanted if text not in self._filters]
 
-    async def receive(self, limit: int = 20_000) -> Inbox:
-        """Waits for messages and takes at most `limit` of them; each Inbox is to be acknowledged, once."""
-        while (inbox := self._inflow.take(limit)) is None:
+    async def unsubscribe(self, filters: Iterable[str]) -> None:
+        """End subscriptions, also those that the session has from an earlier run; what is queued still comes."""
+        gone = list(filters)
+        self._filters = [text for text in self._filters if text not in gone]
+        self._check()
+        while self._connection is None or await self._ask(self._connection, packets.unsubscribe, gone) is None:
+            await self.changed()
+
+    async def receive(self, limit: int = 20_000, limit_bytes: int = 64 << 20) -> Inbox:
+        """Waits for messages, takes at most `limit` or `limit_bytes` of them; each Inbox is to be acknowledged once."""
+        while (inbox := self._inflow.take(limit, limit_bytes)) is None:
             self._check()
             await self._inflow.arrived.wait()
         return inbox
+
+    @property
+    def waiting(self) -> int:
+        """How many messages `receive` would find."""
+        return self._inflow.waiting
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How many bytes of payload these are."""
+        return self._inflow.waiting_bytes
 
     def acknowledge(self, inbox: Inbox) -> None:
         """PUBACK all of it; nothing happens where the connection it came by is gone: the broker sends it again."""
@@ -231,21 +256,28 @@ class Client:
             await asyncio.wait([self._connection.lost], timeout=_FAREWELL)
         self._abandon()
 
-    async def _subscribe(self, connection: Connection, filters: Sequence[str]) -> bool:
+    async def _subscribe(self, connection: Connection, wanted: Sequence[str]) -> bool:
         """Whether the broker answered before the connection was lost; Stop where it refuses a filter."""
+        codes = await self._ask(connection, partial(packets.subscribe, fresh=self._fresh), wanted)
+        if codes is None:
+            return False
+        refused = [text for text, code in zip(wanted, codes, strict=False) if code >= 0x80]
+        if refused:
+            raise Stop(f"broker {self._link.name} refuses to subscribe {refused}: allow it in its access list")
+        return True
+
+    async def _ask(
+        self, connection: Connection, packet: Callable[[int, int, Sequence[str]], bytes], filters: Sequence[str]
+    ) -> bytes | None:
+        """The reason codes of the broker's answer; None where the connection was lost before."""
         self._last_id = packet_id = LAST_ID + 1 + (self._last_id + 1) % 5_000
         answer = self._subscribing[packet_id] = asyncio.get_running_loop().create_future()
-        connection.send(packets.subscribe(self._version, packet_id, filters))
+        connection.send(packet(self._version, packet_id, filters))
         try:
             await asyncio.wait((answer, connection.lost), return_when=asyncio.FIRST_COMPLETED)
         finally:
             del self._subscribing[packet_id]
-        if not answer.done():
-            return False
-        refused = [text for text, code in zip(filters, answer.result(), strict=False) if code >= 0x80]
-        if refused:
-            raise Stop(f"broker {self._link.name} refuses to subscribe {refused}: allow it in its access list")
-        return True
+        return answer.result() if answer.done() else None
 
     def _on_parsed(self, connection: Connection, parsed: Parsed) -> None:
         if connection is not self._opened:
@@ -254,11 +286,15 @@ class Client:
             if head & 0xF0 == packets.PUBACK:
                 self._outflow.confirm(*packets.parse_puback(body))
             elif head & 0xF0 == packets.SUBACK:
-                packet_id, codes = packets.parse_suback(self._version, body)
-                waiting = self._subscribing.get(packet_id)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(codes)
+                self._answered(*packets.parse_suback(self._version, body))
+            elif head & 0xF0 == packets.UNSUBACK:
+                self._answered(packets.parse_unsuback(body), b"")
         if parsed.packets:
             self._outflow.pump()
         if parsed.ids:
             self._inflow.add(parsed)
+
+    def _answered(self, packet_id: int, codes: bytes) -> None:
+        waiting = self._subscribing.get(packet_id)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(codes)

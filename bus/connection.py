@@ -84,7 +84,7 @@ class Connection(asyncio.Protocol):
         elif kind == packets.DISCONNECT:
             self.code = packets.parse_disconnect(body)
             self.abort(f"the broker ended it with code 0x{self.code:02x}")
-        elif kind not in {packets.PUBACK, packets.SUBACK, packets.PINGRESP}:
+        elif kind not in {packets.PUBACK, packets.SUBACK, packets.UNSUBACK, packets.PINGRESP}:
             raise ProtocolError(f"unexpected packet 0x{head:02x}")
 
     def connection_lost(self, exc: Exception | None) -> None:

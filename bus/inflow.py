@@ -1,6 +1,8 @@
 """Messages that arrived: handed out in columns, bounded by what waits for its acknowledgement."""
 
 import asyncio
+from bisect import bisect_right
+from itertools import accumulate
 
 import msgspec
 
@@ -42,6 +44,16 @@ class Inflow:
         self._held, self._held_bytes = len(kept), sum(map(len, payloads))
         self._connection = connection
 
+    @property
+    def waiting(self) -> int:
+        """How many messages have come and are not yet taken."""
+        return len(self._waiting.ids)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How many bytes of payload these are."""
+        return sum(map(len, self._waiting.payloads))
+
     def detach(self) -> None:
         """The connection is gone, and with it the right to acknowledge."""
         self._connection = None
@@ -57,13 +69,15 @@ class Inflow:
         if (self._held > self._most or self._held_bytes > self._most_bytes) and self._connection is not None:
             self._connection.read(on=False)
 
-    def take(self, limit: int) -> Inbox | None:
-        """At most `limit` of the waiting messages, or None."""
+    def take(self, limit: int, limit_bytes: int) -> Inbox | None:
+        """At most `limit` of the waiting messages, and `limit_bytes` of them or the first; None where none waits."""
         inbox = self._waiting
         if not inbox.ids:
             self.arrived.clear()
             return None
         topics, payloads, ids, generation = msgspec.structs.astuple(inbox)
+        if self._held_bytes > limit_bytes:
+            limit = min(limit, max(1, bisect_right(list(accumulate(map(len, payloads))), limit_bytes)))
         self._waiting = Inbox(topics[limit:], payloads[limit:], ids[limit:], generation)
         if len(ids) > limit:
             inbox = Inbox(topics[:limit], payloads[:limit], ids[:limit], generation)

@@ -48,8 +48,9 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
         try:
             parts = urlsplit(self.url)
             port = parts.port
-        except ValueError as error:
-            raise Stop(f"broker url: {error}; it should read mqtt://host:1883 or mqtts://host:8883") from error
+        except ValueError:
+            # Without its words: where the host ends wrongly, what it takes for the port is a password.
+            raise Stop("broker url: it should read mqtt://host:1883 or mqtts://host:8883") from None
         if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
             raise Stop("broker url: it should read mqtt://host:1883 or mqtts://host:8883")
         if parts.scheme == "mqtt":

@@ -13,11 +13,37 @@ from schema.text import Text
 _Words = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 
 
+_Id = Annotated[str, msgspec.Meta(pattern="^[a-zA-Z0-9_-]{1,64}$")]
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """Why a device cannot be read, or is not believed: a code of schema.trouble, and what exactly happened."""
+
+    reason: Annotated[str, msgspec.Meta(pattern="^[a-z_]{1,32}$")]
+    detail: _Words = ""
+
+
+class Configured(msgspec.Struct, frozen=True):
+    """An agent's answer to `command`: `refused` says why its configuration stayed as it was, empty when it took it."""
+
+    command: _Id
+    refused: Annotated[str, msgspec.Meta(max_length=20_000)] = ""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent is to do: work by the `configuration`, a TOML text, unless it is later than `expires`."""
+
+    id: _Id
+    expires: int
+    configuration: str
+
+
 class Birth(msgspec.Struct, frozen=True, kw_only=True):
     """A device is there: what people call it, its seconds between readings, the meter it is a sub-meter of.
 
     `replay` marks one whose readings are history sent again; `width` is the value its consumption register rolls over
-    at, where it is not the kind's (transformers multiply it).
+    at, where it is not the kind's (transformers multiply it). `trouble` is why it cannot be read at present.
+    An agent's own says what it `configured` last.
     """
 
     title: Text
@@ -25,6 +51,8 @@ class Birth(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None = None
     replay: bool = False
     width: float | None = None
+    trouble: Trouble | None = None
+    configured: Configured | None = None
     position: Position | None = None
 
 
@@ -60,6 +88,8 @@ class _Online(_Placed, kw_only=True, tag_field="state", tag="online"):
     parent: Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")] | None = None
     replay: bool = False
     width: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    trouble: Trouble | None = None
+    configured: Configured | None = None
 
 
 class _Offline(_Placed, kw_only=True, tag_field="state", tag="offline"):
@@ -73,6 +103,7 @@ class _Events(_Placed, kw_only=True):
 _state = msgspec.json.Decoder(_Online | _Offline)
 _events = msgspec.json.Decoder(_Events)
 _event = msgspec.json.Decoder(Event)
+_command = msgspec.json.Decoder(Command)
 _acknowledged = msgspec.json.Decoder(Acknowledged)
 _encoder = msgspec.json.Encoder()
 
@@ -82,7 +113,13 @@ def encode_state(state: Birth | Death) -> bytes:
     if isinstance(state, Birth):
         title = _Title(state.title.zh, state.title.en)
         body: _Placed = _Online(
-            title=title, interval=state.interval, parent=state.parent, replay=state.replay, width=state.width
+            title=title,
+            interval=state.interval,
+            parent=state.parent,
+            replay=state.replay,
+            width=state.width,
+            trouble=state.trouble,
+            configured=state.configured,
         )
     else:
         body = _Offline()
@@ -102,6 +139,8 @@ def decode_state(payload: bytes) -> Birth | Death:
         parent=body.parent,
         replay=body.replay,
         width=body.width,
+        trouble=body.trouble,
+        configured=body.configured,
         position=where,
     )
 
@@ -126,6 +165,16 @@ def decode_events(payload: bytes) -> Events:
             rejects.append(Rejected(index, "bad_event", str(error), b'{"events":[' + bytes(raw) + b"]}"))
     where = position(body.agent, body.epoch, body.seq, body.floor)
     return Events(events=tuple(good), position=where, rejects=tuple(rejects))
+
+
+def encode_command(command: Command) -> bytes:
+    """The payload of a command."""
+    return _encoder.encode(command)
+
+
+def decode_command(payload: bytes) -> Command:
+    """A command; Reject("too_large" or "undecodable")."""
+    return _decode(_command, payload)
 
 
 def encode_ack(acknowledged: Acknowledged) -> bytes:

@@ -1,16 +1,17 @@
 """MQTT packets of the client's side, versions 3.1.1 (OASIS 2014, level 4) and 5 (OASIS 2019, level 5). Pure, no I/O."""
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from schema.errors import DayuanError
 
-CONNACK, PUBLISH, PUBACK, SUBACK, PINGRESP, DISCONNECT = 0x20, 0x30, 0x40, 0x90, 0xD0, 0xE0
+CONNACK, PUBLISH, PUBACK, SUBACK, UNSUBACK, PINGRESP, DISCONNECT = 0x20, 0x30, 0x40, 0x90, 0xB0, 0xD0, 0xE0
 PINGREQ_PACKET, DISCONNECT_PACKET = b"\xc0\x00", b"\xe0\x00"
 MAX_PACKET = 16 << 20
 """Bytes of one packet that are kept; the rest of a longer one is read and dropped."""
 
+_NO_RETAINED = 0x20
 _EXPIRY, _SESSION_EXPIRY, _SERVER_KEEP_ALIVE, _REASON_STRING = 0x02, 0x11, 0x13, 0x1F
 _RECEIVE_MAXIMUM, _MAX_PACKET = 0x21, 0x27
 _BYTE, _TWO, _FOUR, _VARINT, _TEXT, _PAIR = range(6)
@@ -95,7 +96,8 @@ class Parser:
             head, length, body = data[start], data[start + 1], start + 2
             if length > 127:
                 try:
-                    length, body = _varint(data, start + 1)
+                    two = data[body] < 128
+                    length, body = (length & 0x7F | data[body] << 7, body + 1) if two else _varint(data, start + 1)
                 except IndexError:
                     break
             surplus = max(0, length - self._max_packet)
@@ -187,10 +189,18 @@ def pubacks(ids: Sequence[int]) -> bytes:
     return struct.pack(f">{len(ids)}I", *[0x4002_0000 | packet_id for packet_id in ids])
 
 
-def subscribe(version: int, packet_id: int, filters: Iterable[str], qos: int = 1) -> bytes:
-    """SUBSCRIBE to all filters at one QoS."""
+def subscribe(version: int, packet_id: int, filters: Iterable[str], qos: int = 1, fresh: Collection[str] = ()) -> bytes:
+    """SUBSCRIBE to all filters at one QoS; to those in `fresh` without what is retained, which 3.1.1 cannot say."""
     body = packet_id.to_bytes(2, "big") + (b"\0" if version == 5 else b"")
-    return _packet(0x82, body + b"".join(_text(text) + bytes((qos,)) for text in filters))
+    for text in filters:
+        body += _text(text) + bytes((qos | (_NO_RETAINED if version == 5 and text in fresh else 0),))
+    return _packet(0x82, body)
+
+
+def unsubscribe(version: int, packet_id: int, filters: Iterable[str]) -> bytes:
+    """UNSUBSCRIBE from all filters."""
+    body = packet_id.to_bytes(2, "big") + (b"\0" if version == 5 else b"")
+    return _packet(0xA2, body + b"".join(map(_text, filters)))
 
 
 def parse_connack(body: bytes) -> Connack:
@@ -227,6 +237,13 @@ def parse_suback(version: int, body: bytes) -> tuple[int, bytes]:
     if at > len(body) - 1:
         raise ProtocolError("malformed SUBACK")
     return int.from_bytes(body[:2], "big"), body[at:]
+
+
+def parse_unsuback(body: bytes) -> int:
+    """The packet id of an UNSUBACK."""
+    if len(body) < 2:
+        raise ProtocolError("malformed UNSUBACK")
+    return int.from_bytes(body[:2], "big")
 
 
 def parse_disconnect(body: bytes) -> int:

@@ -1,4 +1,4 @@
-"""SenML JSON packs (RFC 8428, units of RFC 8798) of one device's readings, to and from columns.
+"""SenML packs (RFC 8428, units of RFC 8798) of one device's readings, JSON and CBOR, to and from columns.
 
 The first record also carries `agent`, `epoch`, `seq`, `floor`, labels a foreign receiver ignores (section 4.4).
 """
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from bus import senml_cbor
 from bus.payload import Rejected, check_size, position
 from schema.errors import Reject
 from schema.reading import Reading
@@ -56,6 +57,8 @@ _BASE = ("bn", "bt", "bu", "bv", "bver")
 _POSITION = frozenset({"agent", "epoch", "seq", "floor"})
 _HORIZON = 1e12
 _NEVER = 1 << 70
+_LONG_AGO = -(1 << 34)
+"""Seconds before now, whenever that is, that no reading is from: stands for an instant that SenML reads as relative."""
 _decoder = msgspec.json.Decoder(list[_Record])
 _encoder = msgspec.json.Encoder()
 
@@ -75,11 +78,10 @@ def encode(site: str, readings: Sequence[Reading], position: Position | None = N
     """One pack of one device's readings; Reject("bad_time") for a time that SenML would read as relative."""
     if not readings:
         return b"[]"
+    _check_times(readings)
     base = readings[0].time
     records = []
     for reading in readings:
-        if not RELATIVE <= reading.time < LATEST:
-            raise Reject("bad_time", f"{reading.device}/{reading.point} at {reading.time} us")
         delta = reading.time - base
         records.append(_Record(n=reading.point, u=reading.unit, v=reading.value, t=_seconds(delta) if delta else None))
     first = records[0]
@@ -89,11 +91,24 @@ def encode(site: str, readings: Sequence[Reading], position: Position | None = N
     return _encoder.encode(records)
 
 
+def encode_cbor(site: str, readings: Sequence[Reading], position: Position | None = None) -> bytes:
+    """As `encode`, in CBOR; such a body takes its position later, too (senml_cbor.place)."""
+    _check_times(readings)
+    return senml_cbor.encode(site, readings, position)
+
+
+def _check_times(readings: Sequence[Reading]) -> None:
+    for reading in readings:
+        if not RELATIVE <= reading.time < LATEST:
+            raise Reject("bad_time", f"{reading.device}/{reading.point} at {reading.time} us")
+
+
 def decode(payload: bytes, site: str, device: str, now: int) -> Pack:
     """The pack of a device; raises Reject only where no record can be told: too_large, undecodable, bad_base, ..."""
     check_size(payload)
-    # An unknown label that must be understood ends in "_"; such an ending, even escaped, is rare enough to look twice.
-    if b'_"' not in payload and b"\\" not in payload:
+    # An unknown label that must be understood ends in "_"; such an ending, and a character that may not be printable,
+    # even escaped, is rare enough to look twice.
+    if b'_"' not in payload and b"\\" not in payload and payload.isascii() and b"\x7f" not in payload:
         try:
             records = _decoder.decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -168,7 +183,8 @@ def _alone(record: _Record, base: _Base, shift: int, fault: _Fault) -> bytes:
     """The record as a pack of its own that means the same whenever it is read."""
     element = fault.element if isinstance(fault.element, dict) else msgspec.to_builtins(record)
     name, time, unit, value = base
-    bases = {"bn": name, "bt": _seconds(time + shift), "bu": unit, "bv": value}
+    early = time + shift + _micros(record.t or 0) < RELATIVE
+    bases = {"bn": name, "bt": _LONG_AGO if early else _seconds(time + shift), "bu": unit, "bv": value}
     kept = {label: held for label, held in element.items() if label not in _POSITION}
     return json.dumps([kept | {label: held for label, held in bases.items() if held}]).encode()
 
@@ -182,12 +198,10 @@ def _position(records: list[_Record]) -> Position | None:
 
 def _one_by_one(payload: bytes) -> tuple[list[_Record], dict[int, _Fault]]:
     """Each record on its own, leniently parsed (NaN is JSON to many devices); a faulty one still sets its bases."""
-    try:
-        elements = json.loads(payload)
-    except (ValueError, RecursionError) as error:
-        raise Reject("undecodable", str(error)) from error
-    if not isinstance(elements, list):
-        raise Reject("undecodable", "a SenML pack is a JSON array")
+    elements = _elements(payload)
+    whole = _whole(elements)
+    if whole is not None:
+        return whole, {}
     records, faults = [], {}
     for index, element in enumerate(elements):
         fault, record = None, _Record()
@@ -200,7 +214,7 @@ def _one_by_one(payload: bytes) -> tuple[list[_Record], dict[int, _Fault]]:
         else:
             try:
                 record = _record(element)
-            except msgspec.ValidationError as error:
+            except _UNFIT as error:
                 fault = _Fault("bad_record", str(error), element)
         if fault is not None:
             faults[index] = fault
@@ -210,11 +224,35 @@ def _one_by_one(payload: bytes) -> tuple[list[_Record], dict[int, _Fault]]:
     return records, faults
 
 
+def _elements(payload: bytes) -> list[Any]:
+    if senml_cbor.is_pack(payload):
+        return senml_cbor.elements(payload)
+    try:
+        elements = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise Reject("undecodable", str(error)) from error
+    if not isinstance(elements, list):
+        raise Reject("undecodable", "a SenML pack is a JSON array")
+    return elements
+
+
+def _whole(elements: list[Any]) -> list[_Record] | None:
+    """The records where nothing is wrong with any of them, which is soon seen; else None."""
+    try:
+        records = msgspec.convert(elements, list[_Record])
+    except _UNFIT:
+        return None
+    if any(label.endswith("_") for label in set().union(*elements)):
+        return None
+    words = {word for record in records for word in (record.bn, record.bu, record.n, record.u) if word}
+    return records if "".join(words).isprintable() else None
+
+
 def _bases(element: dict[str, Any]) -> _Record:
     # Later records build on these: where they cannot be read, those would silently mean something else.
     try:
         return _record({label: element[label] for label in _BASE if label in element})
-    except msgspec.ValidationError as error:
+    except _UNFIT as error:
         raise Reject("bad_base", str(error)) from error
 
 
@@ -224,6 +262,10 @@ def _record(element: dict[str, Any]) -> _Record:
     if not "".join(filter(None, (record.bn, record.bu, record.n, record.u))).isprintable():
         raise msgspec.ValidationError("unprintable character")
     return record
+
+
+_UNFIT = (msgspec.ValidationError, UnicodeEncodeError)
+"""What `msgspec.convert` raises for what is no record; half a surrogate pair in a label is of its own kind."""
 
 
 def _micros(seconds: float) -> int:

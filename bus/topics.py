@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from schema.errors import Reject
 
-CHANNELS = frozenset({"readings", "events", "state", "cmd", "ack", "news"})
+CHANNELS = frozenset({"readings", "events", "state", "cmd", "ack", "news", "alarms"})
 
 _SEGMENT = "[a-z0-9][a-z0-9_-]{0,63}"
 _TOPIC = re.compile("/".join([f"({_SEGMENT})"] * 6), re.ASCII)

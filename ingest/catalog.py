@@ -1,6 +1,10 @@
 """The catalog: which devices are known, and what every point of theirs may say."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bus.messages import Birth
 from bus.topics import Topic
@@ -13,21 +17,28 @@ from store.registry.base import Registry
 from store.registry.places import Device, Site, devices
 
 
-@dataclass(slots=True)
-class Limits:
-    """Rules by slot: struct of lists, so that a whole batch is converted and judged at once."""
+class Limits(NamedTuple):
+    """Rules by slot: struct of arrays, so that a whole batch is converted and judged at once."""
 
-    factor: list[float] = field(default_factory=list)
-    offset: list[float] = field(default_factory=list)
-    low: list[float] = field(default_factory=list)
-    high: list[float] = field(default_factory=list)
-    replay: list[bool] = field(default_factory=list)
+    factor: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    replay: NDArray[np.bool_]
+
+
+class _Rule(NamedTuple):
+    factor: float
+    offset: float
+    low: float
+    high: float
+    replay: bool
 
 
 class Catalog:
     """Devices by (site, id); a slot is a point of a device in one unit, numbered as they are first heard of.
 
-    Slot i belongs to series `keys[code[i]]` and is told in `units[i]`.
+    Slot i belongs to series `keys[code[i]]` and is told in `units[i]`. A new `version` may give a point another slot.
     """
 
     def __init__(self, registry: Registry, clock: Clock, refresh: int) -> None:
@@ -36,16 +47,22 @@ class Catalog:
         self._refresh = refresh
         self._read = 0
         self._devices: dict[tuple[str, str], Device] = {}
+        self._unsaved: dict[tuple[str, str], Device] = {}
         self._slots: dict[tuple[SeriesKey, str | None], int] = {}
         self._codes: dict[SeriesKey, int] = {}
+        self._rules: list[_Rule] = []
+        self._limits = Limits(*(np.zeros(0, sort) for sort in (float, float, float, float, bool)))
+        self._code = np.zeros(0, np.int64)
         self.keys: list[SeriesKey] = []
         self.code: list[int] = []
         self.units: list[str] = []
-        self.limits = Limits()
+        self.version = 0
 
     def device(self, topic: Topic) -> Device:
         """The registered device a topic speaks for; Reject when there is none, or it is of another kind or place."""
-        device = self._devices.get((topic.site, topic.device)) or self._reread(topic)
+        device = self._devices.get((topic.site, topic.device))
+        if device is None or (device.kind, device.building) != (topic.kind, topic.building):
+            device = self._reread(topic)
         if device is None:
             raise Reject("unknown_device", f"{topic.site}/{topic.device} has sent no birth message")
         if (device.kind, device.building) != (topic.kind, topic.building):
@@ -67,12 +84,20 @@ class Catalog:
                 self.keys.append(key)
             self.code.append(code)
             self.units.append(unit or described.unit)
-            self.limits.factor.append(factor)
-            self.limits.offset.append(offset)
-            self.limits.low.append(described.low)
-            self.limits.high.append(described.high)
-            self.limits.replay.append(device.replay)
+            self._rules.append(_Rule(factor, offset, described.low, described.high, device.replay))
         return slot
+
+    def limits(self) -> Limits:
+        """The rules of every slot."""
+        if len(self._limits.factor) < len(self._rules):
+            self._limits = Limits(*map(np.array, zip(*self._rules, strict=True)))
+        return self._limits
+
+    def codes(self) -> NDArray[np.int64]:
+        """The place in `keys` of every slot."""
+        if len(self._code) < len(self.code):
+            self._code = np.array(self.code, np.int64)
+        return self._code
 
     def born(self, topic: Topic, birth: Birth, now: int) -> Device:
         """Take a birth in: the device as it is to be registered.
@@ -99,19 +124,48 @@ class Catalog:
             width=birth.width,
             state="online",
             state_since=now,
+            trouble=birth.trouble.reason if birth.trouble else None,
+            trouble_detail=birth.trouble.detail if birth.trouble else None,
         )
-        self._devices[topic.site, topic.device] = device
-        # Slots carry the device's old rules; the next reading makes new ones.
-        self._slots = {key: slot for key, slot in self._slots.items() if key[0][0::3] != (topic.site, topic.device)}
+        self._devices[topic.site, topic.device] = self._unsaved[topic.site, topic.device] = device
+        if known is not None and _rules(known) != _rules(device):
+            self._forget({(topic.site, topic.device)})
         return device
 
+    def places(self) -> set[tuple[str, str]]:
+        """(site, building) of every device, also of those another process has registered."""
+        with self._registry.reading() as session:
+            self.learn(devices(session))
+        return {(device.site, device.building) for device in self._devices.values()}
+
+    def saved(self) -> None:
+        """All births that were taken in are in the registry."""
+        self._unsaved.clear()
+
+    def learn(self, rows: Iterable[Device]) -> None:
+        """Take devices as the registry has them, another ingest process may have registered them."""
+        fresh = {(row.site, row.id): row for row in rows} | self._unsaved
+        old = self._devices
+        self._devices = old | fresh
+        self._forget({key for key, row in fresh.items() if key in old and _rules(old[key]) != _rules(row)})
+
     def _reread(self, topic: Topic) -> Device | None:
-        """Another ingest process may have registered it; looked up at most once in a while."""
+        """Learn from the registry, at most once in a while."""
         if self._clock() - self._read >= self._refresh:
             with self._registry.reading() as session:
-                self._devices = {(row.site, row.id): row for row in devices(session)}
+                self.learn(devices(session))
             self._read = self._clock()
         return self._devices.get((topic.site, topic.device))
+
+    def _forget(self, changed: set[tuple[str, str]]) -> None:
+        """Slots carry a device's old rules; its next reading makes new ones."""
+        if changed:
+            self.version += 1
+            self._slots = {key: slot for key, slot in self._slots.items() if key[0][0::3] not in changed}
+
+
+def _rules(device: Device) -> tuple[str, str, bool]:
+    return (device.kind, device.building, device.replay)
 
 
 def new_site(id_: str, timezone: str) -> Site:

@@ -1,57 +1,56 @@
 """One turn of ingest: messages in, durable effects out. Called again with the same messages it changes nothing."""
 
+import logging
 import re
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from time import thread_time
 
+import msgspec
 import numpy as np
+from sqlalchemy.orm import Session
 
-from bus import messages, senml, topics
+from bus import messages, senml, senml_cbor, topics
 from bus.topics import Topic
+from devices import kinds
 from ingest.catalog import Catalog, new_site
+from ingest.dialects import Dialect, Dialects, Reply, Told
+from ingest.quick import Quick
+from ingest.turn import Rows, Turn
 from ingest.validate import REASONS, TimeLimits, judge
 from schema.batch import Batch
-from schema.errors import Reject
-from schema.instant import SECOND, Clock
+from schema.errors import Reject, RetryLater, Stop
+from schema.instant import HOUR, SECOND, Clock
 from schema.reading import Reading
 from schema.series import SeriesKey
 from schema.stream import Acknowledged, Position
-from store.registry import deadletters, events, progress, worklist
-from store.registry.base import Registry
-from store.registry.deadletters import Parked
+from store.registry import deadletters, events, places, progress, snapshots, worklist
+from store.registry.base import Registry, insert_into
+from store.registry.deadletters import DeadLetter, Parked
 from store.registry.events import StoredEvent
 from store.registry.places import Device, Site
+from store.registry.progress import Received
 from store.series.port import PartialWrite, SeriesStore
 
-WAITING = ("unknown_device", "wrong_topic")
+log = logging.getLogger(__name__)
+
+_FILTERS = "ingest/filters"
+WAITING = frozenset({"unknown_device", "wrong_topic"})
 """Reasons that the birth of the device does away with."""
 
 
 @dataclass(slots=True)
-class Turn:
-    """What the messages of one turn come to; rows of readings are columns, everything else is rare."""
-
-    slot: list[int] = field(default_factory=list)
-    time: list[int] = field(default_factory=list)
-    value: list[float] = field(default_factory=list)
-    origin: list[Topic] = field(default_factory=list)
-    counts: list[int] = field(default_factory=list)
-    events: list[StoredEvent] = field(default_factory=list)
-    births: list[Device] = field(default_factory=list)
-    deaths: list[Topic] = field(default_factory=list)
-    parked: list[Parked] = field(default_factory=list)
-    positions: dict[str, list[Position]] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
 class Counts:
-    """What went through since the start."""
+    """What went through since the start, and the CPU seconds each stage took for it."""
 
     messages: int = 0
     readings: int = 0
     events: int = 0
     parked: int = 0
+    decode_s: float = 0.0
+    write_s: float = 0.0
+    record_s: float = 0.0
 
 
 class Pipeline:
@@ -67,7 +66,9 @@ class Pipeline:
         timezone: str = "Asia/Shanghai",
         limits: TimeLimits | None = None,
         stored: Callable[[Batch], None] | None = None,
+        dialects: Dialects | None = None,
     ) -> None:
+        self.dialects = dialects or Dialects()
         self._store = store
         self._registry = registry
         self._clock = clock
@@ -76,7 +77,9 @@ class Pipeline:
         self._limits = limits or TimeLimits()
         self._stored = stored
         self._catalog = Catalog(registry, clock, refresh=SECOND)
-        self._lock = threading.Lock()
+        self._quick = Quick(self._catalog)
+        self._taking = threading.Lock()
+        self._committing = threading.Lock()
         self.counts = Counts()
 
     def process(self, paths: Sequence[str], payloads: Sequence[bytes]) -> list[tuple[Topic, Acknowledged]]:
@@ -84,35 +87,132 @@ class Pipeline:
 
         RetryLater when the store or the registry is away: nothing may be acknowledged then.
         """
-        with self._lock:
-            return self._process(paths, payloads)
+        return self.commit(self.take(paths, payloads))
 
-    def _process(self, paths: Sequence[str], payloads: Sequence[bytes]) -> list[tuple[Topic, Acknowledged]]:
-        now = self._clock()
-        turn = Turn()
-        for path, payload in zip(paths, payloads, strict=True):
-            self._take(turn, path, payload, now)
-        released = self._release(turn, now)
-        batch = self._judge(turn, now)
+    def may_overlap(self, paths: Sequence[str]) -> bool:
+        """Whether messages of these topics may be taken while the turn before them is not yet committed.
+
+        Readings of known devices may. A birth has to see what was parked before it, and be on disk before what follows.
+        """
+        return self._quick.knows(paths)
+
+    def places(self) -> set[tuple[str, str]]:
+        """(site, building) of every device that is known."""
+        with self._taking:
+            return self._catalog.places()
+
+    def take(self, paths: Sequence[str], payloads: Sequence[bytes]) -> Turn:
+        """Decode and validate the messages of a turn; nothing is on disk yet."""
+        begin = thread_time()
+        with self._taking:
+            turn = Turn(self._clock(), list(paths))
+            for start, stop in _runs(paths):
+                for at in self._quick.take(turn, start, payloads[start:stop]):
+                    self._take(turn, at, payloads[at])
+            self._release(turn)
+            self._judge(turn)
+        self.counts.decode_s += thread_time() - begin
+        return turn
+
+    def commit(self, turn: Turn) -> list[tuple[Topic, Acknowledged]]:
+        """Make all effects of a turn durable, in the order the turns were taken; as `process`, whose end it is."""
+        with self._committing:
+            return self._commit(turn)
+
+    def _commit(self, turn: Turn) -> list[tuple[Topic, Acknowledged]]:
+        batch, parked, live = turn.batch, turn.parked, turn.live
+        begin = thread_time()
         if len(batch):
             try:
                 self._store.write(batch)
             except PartialWrite as refused:
-                self._park_rows(turn, batch, refused)
+                parked = [*parked, *self._refused(batch, refused)]
                 kept = np.ones(len(batch), np.bool_)
                 kept[refused.rows] = False
                 batch = batch.take(kept)
-        answers = self._record(turn, batch, released, now)
-        self.counts.messages += len(paths)
+                live = live if live is None else live[kept]
+        written = thread_time()
+        answers = self._record(turn, batch, parked, batch.take(~live) if live is not None else None)
+        if turn.foreign:
+            self.dialects.commit()
+        self.counts.write_s += written - begin
+        self.counts.record_s += thread_time() - written
+        self.counts.messages += len(turn.paths)
         self.counts.readings += len(batch)
         self.counts.events += len(turn.events)
-        self.counts.parked += len(turn.parked)
+        self.counts.parked += len(parked)
         if self._stored is not None and len(batch):
-            self._stored(batch)
+            self._stored(batch if live is None else batch.take(live))
         return answers
 
-    def _take(self, turn: Turn, path: str, payload: bytes, now: int) -> None:
-        """Decode one message into the turn; whatever is wrong with it is parked, with its place in the stream."""
+    def asked(self) -> bool:
+        """Whether somebody asked for dead letters to be taken in again."""
+        with self._registry.reading() as session:
+            return bool(deadletters.asked(session, 1))
+
+    def retry(self, limit: int) -> None:
+        """Take in again the oldest letters that somebody asked for, each by itself.
+
+        What comes of a letter, and that it is off the shelf, is one transaction: killed in between, it is tried again.
+        """
+        with self._registry.reading() as session:
+            letters = deadletters.asked(session, limit)
+        for letter in letters:
+            with self._taking:
+                turn = Turn(self._clock(), [letter.topic])
+                self._take(turn, 0, letter.payload, came=letter.received)
+                self._release(turn)
+                self._judge(turn)
+            brought = bool(len(turn.batch) or turn.events or turn.births or turn.deaths)
+            back = _returned(turn.parked, letter, brought=brought)
+            if back is None:
+                turn.released.append(letter.id)
+            elif brought:
+                turn.parked.remove(back)
+            if brought or back is None:
+                self.commit(turn)
+            if back is not None:
+                with self._registry.writing() as session:
+                    deadletters.refuse(session, letter.id, back.reason, back.detail)
+
+    def left(self) -> list[str]:
+        """Foreign topics that an earlier run subscribed to, which this one does not want."""
+        with self._registry.reading() as session:
+            kept = snapshots.load(session, _FILTERS)
+        return sorted(set(msgspec.json.decode(kept or b"[]", type=list[str])) - set(self.dialects.filters))
+
+    def keep_filters(self) -> None:
+        """Note what this run subscribes to; the session with the broker outlives it."""
+        with self._registry.writing() as session:
+            snapshots.save(session, _FILTERS, msgspec.json.encode(self.dialects.filters), self._clock())
+
+    def replies(self) -> list[Reply]:
+        """What the dialects have to answer by now."""
+        return self.dialects.replies(self._clock())
+
+    def _take(self, turn: Turn, at: int, payload: bytes, *, came: int | None = None) -> None:
+        """Decode one message into the turn; whatever is wrong with it is parked, with its place in the stream.
+
+        One that waited says when it `came`: its times may count from then.
+        """
+        try:
+            self._decode(turn, at, payload, came)
+        except (RetryLater, Stop):
+            raise
+        except Exception as error:
+            # A fault of ours: the broker would send the message again and again, and all others would wait behind it.
+            log.exception("a message is parked that could not be taken, please report it")
+            path = turn.paths[at]
+            turn.parked.append(Parked(path[:500], "", "", "internal", type(error).__name__, payload))
+            if (position := _position_of(payload)) is not None and path.startswith(f"{self._org}/"):
+                turn.place(topics.parse(path).site, position)
+
+    def _decode(self, turn: Turn, at: int, payload: bytes, came: int | None) -> None:
+        path = turn.paths[at]
+        dialect = None if path.startswith(f"{self._org}/") else self.dialects.of(path)
+        if dialect is not None:
+            self._foreign(turn, at, dialect, payload, came)
+            return
         try:
             topic = topics.parse(path)
         except Reject as error:
@@ -120,37 +220,79 @@ class Pipeline:
             return
         try:
             if topic.channel == "readings":
-                position = self._readings(turn, topic, payload, now)
+                position = self._readings(turn, at, topic, payload, came)
             elif topic.channel == "events":
                 position = self._events(turn, topic, payload)
             else:
-                position = self._state(turn, topic, payload, now)
+                position = self._state(turn, topic, payload)
         except Reject as error:
             turn.parked.append(Parked(path, topic.site, topic.device, error.reason, error.detail, payload))
             position = _position_of(payload)
         if position is not None:
-            turn.positions.setdefault(topic.site, []).append(position)
+            turn.place(topic.site, position)
 
-    def _readings(self, turn: Turn, topic: Topic, payload: bytes, now: int) -> Position | None:
-        device = self._catalog.device(topic)
-        pack = senml.decode(payload, topic.site, topic.device, now)
-        slot_of = self._catalog.slot
-        count = 0
-        for point, unit, time, value in zip(pack.points, pack.units, pack.times, pack.values, strict=True):
-            try:
-                slot = slot_of(device, point, unit)
-            except Reject as error:
-                alone = senml.encode(topic.site, [Reading(topic.device, point, time, value, unit or "")])
-                turn.parked.append(_parked(topic, error.reason, error.detail, alone))
-                continue
-            turn.slot.append(slot)
-            turn.time.append(time)
-            turn.value.append(value)
-            count += 1
-        turn.origin.append(topic)
-        turn.counts.append(count)
-        turn.parked += [_parked(topic, bad.reason, bad.detail, bad.record_bytes) for bad in pack.rejects]
+    def _readings(self, turn: Turn, at: int, topic: Topic, payload: bytes, came: int | None) -> Position | None:
+        self._catalog.device(topic)
+        pack = senml.decode(payload, topic.site, topic.device, turn.now + at if came is None else came)
+        self._pack(turn, at, topic, pack)
         return pack.position
+
+    def _pack(self, turn: Turn, at: int, topic: Topic, pack: senml.Pack) -> None:
+        """Rows of the turn from a pack of a device's, as if message `at` had brought it on its native topic."""
+        device = self._catalog.device(topic)
+        base = f"{topic.site}/{topic.device}/"
+        slots, kept = [], []
+        for row, (point, unit) in enumerate(zip(pack.points, pack.units, strict=True)):
+            try:
+                slot = self._catalog.slot(device, point, unit)
+            except Reject as error:
+                reading = Reading(topic.device, point, pack.times[row], pack.values[row], unit or "")
+                alone = senml.encode(topic.site, [reading])
+                turn.parked.append(_parked(topic, error.reason, error.detail, alone))
+            else:
+                self._quick.learn(turn.paths[at], base, point, unit, slot)
+                slots.append(slot)
+                kept.append(row)
+        times, values = np.array(pack.times, np.int64)[kept], np.array(pack.values, np.float64)[kept]
+        turn.rows.append(Rows(np.array(slots, np.int64), times, values, np.full(len(kept), at)))
+        turn.parked += [_parked(topic, bad.reason, bad.detail, bad.record_bytes) for bad in pack.rejects]
+
+    def _foreign(self, turn: Turn, at: int, dialect: Dialect, payload: bytes, came: int | None) -> None:
+        """Take in what a dialect makes of a message."""
+        path = turn.paths[at]
+        if not turn.foreign:
+            self.dialects.begin()
+            turn.foreign = True
+        try:
+            # Two messages of one turn that tell no time are two readings: each has an instant of its own.
+            heard = dialect.read(path, payload, turn.now + at if came is None else came, again=came is not None)
+        except Reject as error:
+            turn.parked.append(Parked(path[:500], "", "", error.reason, error.detail, payload))
+            return
+        turn.parked += [Parked(path, "", "", bad.reason, bad.detail, bad.payload) for bad in heard.faults]
+        turn.again += [(prefix, dialect.waiting) for prefix in heard.again]
+        for told in heard.told:
+            try:
+                self._tell(turn, told)
+            except Reject as error:
+                place = (told.topic.site, told.topic.device)
+                turn.parked.append(Parked(path, *place, error.reason, error.detail, payload))
+
+    def _born(self, turn: Turn, topic: Topic, birth: messages.Birth) -> None:
+        turn.births.append(self._catalog.born(topic, birth, turn.now))
+        # What died before it was born again is there.
+        turn.deaths = [gone for gone in turn.deaths if gone != topic]
+
+    def _tell(self, turn: Turn, told: Told) -> None:
+        if isinstance(told.message, messages.Birth):
+            self._born(turn, told.topic, told.message)
+        elif isinstance(told.message, messages.Death):
+            turn.deaths.append(told.topic)
+        else:
+            turn.paths.append(told.topic.path())
+            if told.historical:
+                turn.historical.append(len(turn.paths) - 1)
+            self._pack(turn, len(turn.paths) - 1, told.topic, told.message)
 
     def _events(self, turn: Turn, topic: Topic, payload: bytes) -> Position | None:
         self._catalog.device(topic)
@@ -159,93 +301,150 @@ class Pipeline:
         turn.parked += [_parked(topic, bad.reason, bad.detail, bad.record_bytes) for bad in message.rejects]
         return message.position
 
-    def _state(self, turn: Turn, topic: Topic, payload: bytes, now: int) -> Position | None:
+    def _state(self, turn: Turn, topic: Topic, payload: bytes) -> Position | None:
         if not payload:
             return None  # a retained state that was cleared
         message = messages.decode_state(payload)
         if isinstance(message, messages.Birth):
-            turn.births.append(self._catalog.born(topic, message, now))
+            self._born(turn, topic, message)
         else:
             turn.deaths.append(topic)
         return message.position
 
-    def _release(self, turn: Turn, now: int) -> list[int]:
-        """Take in again what was parked because its device was not known yet, or was taken for another; the ids."""
-        if not turn.births:
-            return []
-        born = tuple({f"{self._org}/{one.site}/{one.building}/{one.kind}/{one.id}/" for one in turn.births})
-        early = [letter for letter in turn.parked if letter.reason in WAITING and letter.topic.startswith(born)]
+    def _release(self, turn: Turn) -> None:
+        """Take in again what was parked because its device was not known yet, or was taken for another."""
+        wanted = [(f"{self._org}/{one.site}/{one.building}/{one.kind}/{one.id}/", WAITING) for one in turn.births]
+        waits: dict[frozenset[str], set[str]] = {}
+        for prefix, reasons in wanted + turn.again:
+            waits.setdefault(reasons, set()).add(prefix)
+        if not waits:
+            return
+        early: list[Parked] = []
+        letters: list[DeadLetter] = []
+        for reasons, prefixes in waits.items():
+            begin = tuple(prefixes)
+            early += [one for one in turn.parked if one.reason in reasons and one.topic.startswith(begin)]
+            with self._registry.reading() as session:
+                held = deadletters.topics(session, reasons)
+                hopeful = [prefix for prefix in begin if any(topic.startswith(prefix) for topic in held)]
+                letters += [one for prefix in hopeful for one in deadletters.whole(session, prefix, reasons)]
         turn.parked = [letter for letter in turn.parked if letter not in early]
-        with self._registry.reading() as session:
-            letters = [letter for topic in born for letter in deadletters.whole(session, topic, WAITING)]
-        again = [(letter.topic, letter.payload) for letter in letters]
-        again += [(letter.topic, letter.payload) for letter in early]
-        for path, payload in again:
-            self._take(turn, path, payload, now)
-        return [letter.id for letter in letters]
+        turn.released += [letter.id for letter in letters]
+        again = [(letter.topic, letter.payload, letter.received) for letter in letters]
+        again += [(letter.topic, letter.payload, turn.now) for letter in early]
+        for path, payload, came in again:
+            turn.paths.append(path)
+            self._take(turn, len(turn.paths) - 1, payload, came=came)
 
-    def _judge(self, turn: Turn, now: int) -> Batch:
+    def _judge(self, turn: Turn) -> None:
         """The good readings as a batch in canonical units; the others are parked."""
-        if not turn.slot:
-            return Batch.empty()
-        slot = np.array(turn.slot, np.int64)
-        time = np.array(turn.time, np.int64)
-        value = np.array(turn.value, np.float64)
-        converted, reason = judge(slot, time, value, self._catalog.limits, self._limits, now)
+        slot, time, value, message = turn.all_rows()
+        if not len(slot):
+            return
+        codes = self._catalog.codes()[slot]
+        converted, reason = judge(slot, time, value, self._catalog.limits(), self._limits, turn.now)
         bad = np.flatnonzero(reason)
+        for row in bad.tolist():
+            topic = topics.parse(turn.paths[message[row]])
+            point, unit = self._catalog.keys[codes[row]].point, self._catalog.units[slot[row]]
+            alone = senml.encode(topic.site, [Reading(topic.device, point, int(time[row]), float(value[row]), unit)])
+            turn.parked.append(_parked(topic, REASONS[reason[row]], f"{point} = {value[row]:g}", alone))
         if len(bad):
-            origin = np.repeat(np.arange(len(turn.origin)), turn.counts)
-            for row in bad.tolist():
-                topic = turn.origin[origin[row]]
-                key = self._catalog.keys[self._catalog.code[turn.slot[row]]]
-                unit = self._catalog.units[turn.slot[row]]
-                reading = Reading(topic.device, key.point, turn.time[row], turn.value[row], unit)
-                alone = senml.encode(topic.site, [reading])
-                turn.parked.append(_parked(topic, REASONS[reason[row]], f"{key.point} = {turn.value[row]:g}", alone))
-        good = reason == 0
-        used, code = np.unique(np.array(self._catalog.code, np.int64)[slot[good]], return_inverse=True)
-        return Batch.of([self._catalog.keys[index] for index in used.tolist()], code, time[good], converted[good])
+            good = reason == 0
+            codes, time, converted, message = codes[good], time[good], converted[good], message[good]
+        if turn.historical:
+            turn.live = ~np.isin(message, turn.historical)
+        used = np.flatnonzero(np.bincount(codes, minlength=1))
+        place = np.zeros(len(self._catalog.keys), np.int32)
+        place[used] = np.arange(len(used), dtype=np.int32)
+        turn.batch = Batch.of([self._catalog.keys[code] for code in used.tolist()], place[codes], time, converted)
 
-    def _park_rows(self, turn: Turn, batch: Batch, refused: PartialWrite) -> None:
+    def _refused(self, batch: Batch, refused: PartialWrite) -> Iterator[Parked]:
         for row in refused.rows.tolist():
             key = batch.keys[batch.code[row]]
             reading = Reading(key.device, key.point, int(batch.time[row]), float(batch.value[row]), "")
             topic = Topic(self._org, key.site, key.building, key.kind, key.device, "readings")
-            turn.parked.append(_parked(topic, refused.reason, refused.detail, senml.encode(key.site, [reading])))
+            yield _parked(topic, refused.reason, refused.detail, senml.encode(key.site, [reading]))
 
-    def _record(self, turn: Turn, batch: Batch, released: list[int], now: int) -> list[tuple[Topic, Acknowledged]]:
+    def _record(
+        self, turn: Turn, batch: Batch, parked: list[Parked], historical: Batch | None
+    ) -> list[tuple[Topic, Acknowledged]]:
         """Everything but readings, in one transaction of the registry."""
-        answers = []
+        answers, now = [], turn.now
+        sites: dict[str, dict[tuple[str, str], Received]] = {}
+        for (site, agent, epoch), received in turn.streams.items():
+            sites.setdefault(site, {})[agent, epoch] = received
         with self._registry.writing() as session:
-            for device in turn.births:
-                if session.get(Site, device.site) is None:
-                    session.add(new_site(device.site, self._timezone))
-                    session.flush()
-                known = session.get(Device, (device.site, device.id))
-                if known is not None and _goes_on(known, device):
-                    device.state_since = known.state_since
-                session.merge(device)
-            for topic in turn.deaths:
-                gone = session.get(Device, (topic.site, topic.device))
-                if gone is not None and gone.state != "offline":
-                    gone.state, gone.state_since = "offline", now
-            deadletters.discard(session, released)
-            deadletters.park(session, turn.parked, now)
+            self._register(session, turn)
+            deadletters.discard(session, turn.released)
+            if parked:
+                deadletters.park(session, parked, now)
             events.record(session, turn.events, now)
             worklist.add(session, _touched(batch))
-            for site, positions in turn.positions.items():
-                for agent, acknowledged in progress.advance(session, site, positions, now):
+            worklist.hush(session, [(key, last) for key, _, last in _touched(historical or Batch.empty())])
+            for site, streams in sites.items():
+                for agent, acknowledged in progress.advance(session, site, streams, now):
                     answers.append((Topic(self._org, site, "agents", "agent", agent, "ack"), acknowledged))
+            if turn.foreign:
+                self.dialects.save(session, now)
+        self._catalog.saved()
         return answers
+
+    def _register(self, session: Session, turn: Turn) -> None:
+        """Devices that came, and those that went after it."""
+        newest = {(device.site, device.id): device for device in turn.births}
+        for site in sorted({device.site for device in turn.births}):
+            _enter(session, [new_site(site, self._timezone)])
+        # Sorted, so that two ingest processes, which hear the same births, lock the rows in one order.
+        _enter(session, [newest[key] for key in sorted(newest)])
+        known = places.locked(session, sorted(newest))
+        for device in turn.births:
+            if _goes_on(known[device.site, device.id], device):
+                device.state_since = known[device.site, device.id].state_since
+            point = kinds()[device.kind].consumption
+            if point and known[device.site, device.id].width != device.width:
+                # Where it rolls over was told anew: what it ever counted is booked again.
+                worklist.add(session, [(device.series(point), 0, turn.now + HOUR)])
+            session.merge(device)
+        for topic in turn.deaths:
+            gone = session.get(Device, (topic.site, topic.device))
+            if gone is not None and gone.state != "offline" and (gone.building, gone.kind) == topic[2:4]:
+                gone.state, gone.state_since = "offline", turn.now
+
+
+def _enter(session: Session, rows: Sequence[Site] | Sequence[Device]) -> None:
+    """Insert the rows that are not there yet."""
+    for row in rows[:1]:
+        names = [column.name for column in row.__table__.columns]
+        said = [name for name in names if any(getattr(row, name) is not None for row in rows)]
+        given = [{name: getattr(row, name) for name in said} for row in rows]
+        session.execute(insert_into(session, type(row)).on_conflict_do_nothing(), given)
 
 
 def _parked(topic: Topic, reason: str, detail: str, payload: bytes) -> Parked:
     return Parked(topic.path(), topic.site, topic.device, reason, detail, payload)
 
 
+def _returned(parked: list[Parked], letter: DeadLetter, *, brought: bool) -> Parked | None:
+    """What keeps a letter on the shelf when it was tried again: all of it came back, or nothing `brought` was good."""
+    whole = (one for one in parked if (one.topic, one.payload) == (letter.topic, letter.payload))
+    return next(whole, None if brought or not parked else parked[0])
+
+
 def _goes_on(known: Device, born: Device) -> bool:
     """Whether a birth says nothing new of how the device speaks: a retained one is told again at every start."""
     return (known.state, known.interval, known.replay) == ("online", born.interval, born.replay)
+
+
+def _runs(paths: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Stretches of messages between states: what comes after a birth is judged by it."""
+    start = 0
+    for at, path in enumerate(paths):
+        if path.endswith("/state"):
+            yield from ((start, at), (at, at + 1)) if at > start else ((at, at + 1),)
+            start = at + 1
+    if start < len(paths):
+        yield start, len(paths)
 
 
 def _touched(batch: Batch) -> list[tuple[SeriesKey, int, int]]:
@@ -267,4 +466,6 @@ _PLACE = re.compile(rb'"agent":"([a-z0-9][a-z0-9_-]{0,63})","epoch":"([^"\\]{1,6
 def _position_of(payload: bytes) -> Position | None:
     """The place in the stream of a message that cannot be decoded: without it its agent would send it for ever."""
     found = _PLACE.search(payload[:1024])
-    return Position(found[1].decode(), found[2].decode("utf-8", "replace"), int(found[3])) if found else None
+    if found is None:
+        return senml_cbor.position_of(payload)
+    return Position(found[1].decode(), found[2].decode("utf-8", "replace"), int(found[3]))

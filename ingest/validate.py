@@ -28,18 +28,11 @@ def judge(
     now: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     """Values in canonical units, and for each reading the index into REASONS (0: good)."""
-    used, position = np.unique(slot, return_inverse=True)
-    pick = used.tolist()
-
-    def column(values: list[float]) -> NDArray[np.float64]:
-        return np.array([values[index] for index in pick], np.float64)[position]
-
     with np.errstate(over="ignore", invalid="ignore"):
-        converted = value * column(rules.factor) + column(rules.offset)
-        replay = np.array([rules.replay[index] for index in pick], np.bool_)[position]
+        converted = value * rules.factor[slot] + rules.offset[slot]
         reason = np.zeros(len(slot), np.uint8)
-        reason[(time < now - times.past) & ~replay] = REASONS.index("time_past")
+        reason[(time < now - times.past) & ~rules.replay[slot]] = REASONS.index("time_past")
         reason[time > now + times.ahead] = REASONS.index("time_ahead")
-        reason[(converted < column(rules.low)) | (converted > column(rules.high))] = REASONS.index("implausible")
+        reason[(converted < rules.low[slot]) | (converted > rules.high[slot])] = REASONS.index("implausible")
         reason[~np.isfinite(converted)] = REASONS.index("not_finite")
     return converted, reason

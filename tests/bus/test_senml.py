@@ -70,6 +70,14 @@ def test_a_damaged_pack_is_read_or_rejected(readings: list[Reading], position: P
     assert all(RELATIVE <= time < LATEST for time in pack.times)
 
 
+@pytest.mark.parametrize("time", [-NOW / 1e6, -NOW / 1e6 + 1000, -NOW / 1e6 - 1000, -1.58e9])
+def test_an_instant_too_early_for_senml_is_none_when_it_is_read_again_either(time: float) -> None:
+    pack = pack_of({"n": "p", "v": 1, "t": time})
+    assert reasons(pack) == [(0, "bad_time")]
+    again = decode(pack.rejects[0].record_bytes, "demo", "m1", NOW + 400 * 86_400_000_000)
+    assert reasons(again) == [(0, "bad_time")]
+
+
 def test_a_pack_cut_off_anywhere_is_undecodable() -> None:
     payload = encode("demo", [Reading("m1", "p", NOW, 1.0, "kW")] * 3, Position("a", "e", 3))
     for end in range(len(payload)):
@@ -83,7 +91,7 @@ def test_a_pack_cut_off_anywhere_is_undecodable() -> None:
         st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
         lambda inner: (
             st.lists(inner)
-            | st.dictionaries(st.sampled_from(["n", "v", "t", "bn", "bt", "u", "bver", "agent", "x_"]), inner)
+            | st.dictionaries(st.sampled_from(["n", "v", "t", "bn", "bt", "u", "bver", "agent", "x_", "\ud800"]), inner)
         ),
     )
 )
@@ -131,6 +139,7 @@ def test_a_small_time_counts_from_now() -> None:
         ({"n": "p", "v": 1, "u": 5}, "bad_record"),
         ({"n": "p\x00", "v": 1}, "bad_record"),
         ({"n": "\ud800", "v": 1}, "bad_record"),
+        ({"n": "energy", "v": 1, "\ud800": 1}, "bad_record"),
         ({"n": "p", "v": 1, "t": "now"}, "bad_record"),
         ({"n": "p", "v": 1, "t": 1.7e12}, "bad_time"),
         ({"n": "p", "v": 1, "t": 1e300}, "bad_time"),

@@ -1,17 +1,21 @@
 """One turn of ingest on a real DuckDB and SQLite: what is kept, what is parked, and what may be acknowledged."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
 from bus import messages, senml
 from bus.messages import Birth, Death, Events
 from bus.topics import Topic
+from ingest.dialects import Dialects, Heard, Reply
 from ingest.pipeline import Pipeline
+from ingest.quick import Quick
+from ingest.turn import Turn
 from schema.event import Meal
 from schema.instant import DAY, HOUR, MINUTE
 from schema.reading import Reading
@@ -33,6 +37,7 @@ class House:
     """An ingest with its stores, and hands to feed it."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
         self.store = DuckStore(folder / "readings.duckdb")
         self.registry = Registry(f"sqlite:///{folder / 'registry.db'}")
         tables().metadata.create_all(self.registry.engine)
@@ -59,6 +64,14 @@ class House:
     def values(self) -> list[float]:
         values: list[float] = self.store.read([ENERGY], 0, NOW + DAY).value.tolist()
         return values
+
+    def everything(self) -> tuple[object, ...]:
+        keys = self.store.series()
+        batch = self.store.read(keys, 0, NOW + 2 * DAY)
+        with self.registry.reading() as session:
+            letters = [(row.topic, row.reason, row.payload) for row in session.query(deadletters.DeadLetter)]
+            work = [(row.device, row.point, row.low, row.high) for row in session.query(worklist.Unsettled)]
+        return keys, batch.code.tolist(), batch.time.tolist(), batch.value.tolist(), sorted(letters), sorted(work)
 
     def parked(self) -> dict[str, int]:
         with self.registry.reading() as session:
@@ -235,3 +248,112 @@ def test_any_order_and_duplication_stores_the_same(
         assert answers[-1][1] == messages.decode_ack(b'{"epoch":"e","seq":13,"missing":[]}')
     finally:
         house.close()
+
+
+def test_a_register_that_is_told_to_roll_over_elsewhere_is_booked_again_from_the_start(house: House) -> None:
+    house.feed(house.birth(seq=1))
+    wider = Birth(title=Text("总表", "Main"), interval=60.0, width=40e6, position=Position("a", "e", 2))
+    state = METER._replace(channel="state").path()
+    house.feed((state, messages.encode_state(wider)), (state, messages.encode_state(wider)))
+    with house.registry.writing() as session:
+        assert worklist.take(session) == [worklist.Work(ENERGY, 0, NOW + HOUR)]
+
+
+class Careful(Pipeline):
+    """A pipeline that remembers nothing, so that every message goes the careful way."""
+
+    def take(self, paths: Sequence[str], payloads: Sequence[bytes]) -> Turn:
+        self._quick = Quick(self._catalog)
+        self._quick.learn = lambda *_: None  # type: ignore[method-assign]
+        return super().take(paths, payloads)
+
+
+READINGS = st.lists(
+    st.tuples(
+        st.sampled_from(["energy", "power", "voltage", "colour"]),
+        st.sampled_from(["", "kWh", "Wh", "kW", "furlong"]),
+        st.integers(-3, 3).map(lambda minutes: NOW - HOUR + minutes * MINUTE)
+        | st.sampled_from([NOW + DAY, NOW - 200 * DAY]),
+        st.floats(-10, 600) | st.sampled_from([1e300, -1e9]),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_the_quick_way_ends_as_the_careful_one(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    """Packs of two devices, good and bad, one of them moving to and fro, in turns of any size."""
+    annex = METER._replace(building="annex")
+    other = METER._replace(device="m2")
+    folder = tmp_path_factory.mktemp("houses")
+    quick, careful = House(folder / "quick"), House(folder / "careful")
+    careful.pipeline = Careful(careful.store, careful.registry, lambda: NOW)
+    try:
+        turns = data.draw(
+            st.lists(st.lists(st.sampled_from(["m1", "annex", "m2", "birth", "bad"]), max_size=8), max_size=5)
+        )
+        seq = 0
+        for turn in [["birth"], *turns]:
+            sent = []
+            for what in turn:
+                seq += 1
+                topic = {"annex": annex, "m2": other}.get(what, METER)
+                if what == "birth":
+                    where = data.draw(st.sampled_from([METER, annex, other]))
+                    sent.append(quick.birth(where, replay=data.draw(st.booleans()), seq=seq))
+                elif what == "bad":
+                    sent.append(
+                        (METER.path(), data.draw(st.sampled_from([b"", b"[]", b"{", b'[{"n":"energy","v":1}]'])))
+                    )
+                else:
+                    readings = [Reading(topic.device, *row[:1], row[2], row[3], row[1]) for row in data.draw(READINGS)]
+                    sent.append((topic.path(), senml.encode("demo", readings, Position("a", "e", seq))))
+            assert quick.feed(*sent) == careful.feed(*sent)
+        assert quick.everything() == careful.everything()
+    finally:
+        quick.close()
+        careful.close()
+
+
+class _Faulty:
+    """A dialect with a mistake in it, as only a stranger's message finds it."""
+
+    filters = ("vendor/#",)
+    waiting: frozenset[str] = frozenset()
+
+    def takes(self, path: str) -> bool:
+        return path.startswith("vendor/")
+
+    def read(self, path: str, payload: bytes, now: int, *, again: bool = False) -> Heard:
+        raise ZeroDivisionError(path, len(payload), now, again)
+
+    def replies(self, now: int) -> list[Reply]:
+        assert now
+        return []
+
+    def connected(self) -> None:
+        """Nothing to forget."""
+
+    def begin(self) -> None:
+        """Nothing was left."""
+
+    def save(self, session: Session, now: int) -> None:
+        """Nothing to keep."""
+
+    def commit(self) -> None:
+        """Nothing was learned."""
+
+
+def test_a_fault_of_ours_stops_no_other_message(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The broker would send it again for ever; parked, it can be replayed when the fault is mended."""
+    house = House(tmp_path / "h")
+    house.pipeline = Pipeline(house.store, house.registry, lambda: NOW, dialects=Dialects([_Faulty()]))
+    house.feed(house.birth(), ("vendor/x", b"\x00"), house.pack(1.0, 2.0, seq=2))
+    assert house.values() == [1.0, 2.0]
+    with house.registry.reading() as session:
+        (letter,) = session.query(deadletters.DeadLetter)
+        assert (letter.topic, letter.reason, letter.payload) == ("vendor/x", "internal", b"\x00")
+    assert "please report it" in caplog.text
+    house.close()
