@@ -158,21 +158,23 @@ class Alarms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """A device that does not report as it should; `last` is its newest reading."""
+    """A device that does not report as it should; `last` is its newest reading, `trouble` what its agent says of it."""
 
     id: str
     title: Text
     kind: str
     building: str
-    state: Literal["late", "offline"]
+    state: Literal["troubled", "late", "offline"]
     last: str | None
+    trouble: Text | None = None
 
 
 class Devices(msgspec.Struct, frozen=True, kw_only=True):
-    """Device health: late beyond 2 expected intervals, offline beyond 3 or when its agent is gone."""
+    """Device health: late beyond 2 expected intervals, offline beyond 3 or when its agent is gone, else troubled."""
 
     total: int
     online: int
+    troubled: int
     late: int
     offline: int
     unhealthy: list[DeviceHealth]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.ledger import INTERVAL, ceil
+from analytics.rules import quality_of
 from schema.instant import HOUR, to_datetime, to_micros
 from schema.series import Quality, SeriesKey
 from store.series.port import SeriesStore
@@ -47,6 +48,7 @@ def consumption(
     batch = store.read([key.intervals() for key in keys], int(edges[0]), int(edges[-1]))
     if not len(batch):
         return empty
+    sort = quality_of(batch.quality)
     order = {key.intervals(): position for position, key in enumerate(keys)}
     series = np.array([order[key] for key in batch.keys], np.int64)[batch.code]
     periods = len(edges) - 1
@@ -54,9 +56,9 @@ def consumption(
     size = len(keys) * periods
     value: NDArray[np.float64] = np.bincount(slot, batch.value, size).astype(np.float64)
     known = np.bincount(slot, minlength=size)
-    guess = np.bincount(slot, np.where(batch.quality == Quality.ESTIMATED, batch.value, 0.0), size)
+    guess = np.bincount(slot, np.where(sort == Quality.ESTIMATED, batch.value, 0.0), size)
     quality = np.zeros(size, np.uint8)
-    np.maximum.at(quality, slot, batch.quality)
+    np.maximum.at(quality, slot, sort)
     rows = np.flatnonzero(known)
     length = np.diff(edges)[rows % periods]
     covered = np.minimum(known[rows] * INTERVAL / length, 1.0)

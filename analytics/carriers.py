@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple
 
-from store.registry.goals import Coefficient
+from schema.coefficient import Coefficient
 
 Measure = Literal["kgce", "kgco2"]
 DERIVED = "derived: 2.1622 kgCO2/m3 over an LHV of 38 931 kJ/m3"
@@ -14,6 +14,8 @@ MEE_2022 = "MEE/NBS notice of 20 Dec 2024, national average 2022"
 MEE_2023 = "MEE/NBS, national average 2023"
 GB2589 = "GB/T 2589-2020"
 SINCE = date(2021, 4, 1)
+
+TARIFF = "placeholder of the project: put the site's own tariff in its place"
 
 SEED: tuple[Coefficient, ...] = (
     Coefficient("electricity.kgce", 0.1229, "kgce/kWh", GB2589, "CN", "equivalent", SINCE, None),
@@ -35,6 +37,11 @@ SEED: tuple[Coefficient, ...] = (
     Coefficient("gas.kgco2", 2.1622, "kgCO2/m3", "LHV*C*OF*44/12", "CN", "location", date(2021, 1, 1), None),
     Coefficient("gas.kgco2", 0.19994, "kgCO2/kWh", DERIVED, "CN", "location", date(2021, 1, 1), None),
     Coefficient("heat.kgco2", 0.0306, "kgCO2/kWh", "0.11 tCO2/GJ", "CN", "location", date(2021, 1, 1), None),
+    Coefficient("electricity.yuan", 0.70, "yuan/kWh", TARIFF, "CN", "price", SINCE, None),
+    Coefficient("gas.yuan", 3.50, "yuan/m3", TARIFF, "CN", "price", SINCE, None),
+    Coefficient("gas.yuan", 0.32, "yuan/kWh", TARIFF, "CN", "price", SINCE, None),
+    Coefficient("heat.yuan", 0.29, "yuan/kWh", TARIFF, "CN", "price", SINCE, None),
+    Coefficient("water.yuan", 4.20, "yuan/m3", TARIFF, "CN", "price", SINCE, None),
 )
 """Factors the project ships with; a bureau adds its own rows, and these stay as they were."""
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.ledger import GAP, INTERVAL, differences
+from analytics.register import GAP, INTERVAL
 from schema.batch import Batch
 from schema.event import Pass
 from schema.instant import to_datetime, to_micros
@@ -69,7 +69,7 @@ def from_counters(registers: Batch, since: int) -> list[Crossing]:
         if key.point not in {"entries", "exits"}:
             continue
         rows = registers.of_series(key)
-        delta, _ = differences(rows.value, None)
+        delta = np.maximum(np.diff(rows.value), 0.0)  # a fall is a reset: nothing was counted
         sign = 1 if key.point == "entries" else -1
         for before, time, people in zip(rows.time[:-1].tolist(), rows.time[1:].tolist(), delta.tolist(), strict=True):
             # What a register counted over a long silence may have been yesterday's.

@@ -1,5 +1,6 @@
 """Overview: a site at one instant, gathered from the store and the registry."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -32,12 +33,14 @@ from analytics.targets import Basis, Goal, track
 from analytics.typical import WEEKS, Grid, Load, Profile, midnight
 from devices import kinds
 from devices.kind import Carrier
+from schema.coefficient import Coefficient
 from schema.errors import Reject
 from schema.text import Text
+from schema.trouble import saying
 from store.registry.alarms import Alarm, open_alarms
 from store.registry.base import Registry
 from store.registry.contracts import Contract, contracts
-from store.registry.goals import Coefficient, Target, factors, targets
+from store.registry.goals import Target, factors, targets
 from store.registry.places import Site, devices
 from store.series.port import SeriesStore
 
@@ -176,7 +179,7 @@ def _contracts(scene: Scene, agreed: list[Contract]) -> list[ContractSavings]:
 
 def _alarms(scene: Scene, found: list[Alarm]) -> Alarms:
     """Shelved alarms are somebody's decision: they wait without being counted."""
-    shown = [alarm for alarm in found if not alarm.shelved(scene.now)]
+    shown = [alarm for alarm in found if not alarm.quiet(scene.now)]
     counts: dict[str, int] = {}
     for alarm in shown:
         counts[alarm.priority] = counts.get(alarm.priority, 0) + 1
@@ -211,14 +214,16 @@ def _health(scene: Scene) -> Devices:
                 building=device.building,
                 state=state,
                 last=None if last is None else scene.iso(last),
+                trouble=saying(device.trouble) if device.trouble else None,
             )
         )
-    offline = sum(device.state == "offline" for device in unhealthy)
+    states = Counter(device.state for device in unhealthy)
     return Devices(
         total=len(scene.devices),
         online=len(scene.devices) - len(unhealthy),
-        late=len(unhealthy) - offline,
-        offline=offline,
+        troubled=states["troubled"],
+        late=states["late"],
+        offline=states["offline"],
         unhealthy=unhealthy,
     )
 

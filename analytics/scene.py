@@ -68,18 +68,20 @@ class Scene:
         return (self.now - time) / max(device.interval * SECOND, SHORTEST)
 
 
-def health(device: Device, heard: int | None, now: int) -> Literal["online", "late", "offline"]:
+def health(device: Device, heard: int | None, now: int) -> Literal["online", "troubled", "late", "offline"]:
     """Late beyond 2 expected intervals since it was heard (or announced), offline beyond 3 or when it said farewell.
 
-    One without a rhythm of its own (interval 0), or that sends history again, is away only when it says so.
+    One without a rhythm of its own (interval 0), or that sends history again, is away only when it says so. Troubled is
+    one that is heard, and not believed in everything.
     """
     if device.state == "offline":
         return "offline"
+    there: Literal["online", "troubled"] = "troubled" if device.trouble else "online"
     if device.replay or not device.interval:
-        return "online"
+        return there
     since = max(heard or 0, device.state_since)
     age = (now - since) / max(device.interval * SECOND, SHORTEST)
-    return "online" if age <= LATE else "late" if age <= OFFLINE else "offline"
+    return there if age <= LATE else "late" if age <= OFFLINE else "offline"
 
 
 def unit_of(carrier: Carrier | str) -> str:

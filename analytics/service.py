@@ -9,30 +9,34 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from analytics import alarms, notify, settling
+from analytics import alarm_clock, alarms, bookkeeper, notify
+from analytics.ack_link import AckLinks
 from analytics.calendar import Calendar
-from analytics.detect import Detection, detectors
+from analytics.detect import Detection
 from analytics.detect.core import Context
+from analytics.detect.limits import ROWS, Limits
 from analytics.detect.silent import Watch
+from analytics.renewal import Renewal
 from devices import kinds
 from schema.batch import Batch
 from schema.finding import Finding
-from schema.instant import DAY, MINUTE, SECOND, Clock
+from schema.instant import MINUTE, SECOND, Clock
 from schema.text import Text
 from store.registry import snapshots, worklist
 from store.registry.base import Registry
+from store.registry.goals import factors
 from store.registry.places import Device, devices, sites
 from store.registry.worklist import Work
 from store.series.port import SeriesStore
 
 SNAPSHOT = "detection"
 SNAPSHOT_EVERY = MINUTE
+AGENT = "agent"
+"""The kind of the edge agents themselves, behind which devices stand."""
 LOOK_EVERY = 10 * SECOND
 """Between looks at what only the clock can tell: silent devices, and devices that were added or renamed."""
 PORTION = 500
 """Findings worked into the alarms in one transaction."""
-STALE = DAY
-"""Findings with older evidence open alarms, but nobody is called: history was sent again, or an outage caught up."""
 
 
 class News(NamedTuple):
@@ -50,12 +54,18 @@ class Analytics:
     """
 
     def __init__(
-        self, store: SeriesStore, registry: Registry, clock: Clock, channels: Sequence[notify.Channel] = ()
+        self,
+        store: SeriesStore,
+        registry: Registry,
+        clock: Clock,
+        channels: Sequence[notify.Channel] = (),
+        links: AckLinks | None = None,
     ) -> None:
         self._store = store
         self._registry = registry
         self._clock = clock
         self._channels = channels
+        self._links = links
         self._lock = threading.Lock()
         self._looked = self._saved = 0
         self._unsaved = False
@@ -64,11 +74,13 @@ class Analytics:
         self._titles: dict[tuple[str, str], Text] = {}
         self._calendars: dict[str, Calendar] = {}
         self._rules: dict[tuple[str, str], Calendar] = {}
+        self._parents: dict[tuple[str, str], str] = {}
+        self._limits = Limits()
         self._watched: list[Device] = []
-        self._widths: dict[tuple[str, str], float] = {}
         with registry.writing() as session:
             worklist.give_back(session)
             self._detection = Detection.load(snapshots.load(session, SNAPSHOT))
+        self._renewal = Renewal(store, registry)
 
     def step(self, limit: int = 1000) -> News:
         """Work in what ingest has stored since the last step, and look at the clock when it is time to."""
@@ -92,10 +104,12 @@ class Analytics:
         if look or any((item.key.site, item.key.device) not in self._titles for item in work):
             self._look()
             self._looked = now
-        context = Context(now, self._calendars, self._titles)
-        settled = settling.settle(self._store, work, self._widths)
+        context = Context(now, self._calendars, self._titles, self._parents, self._limits)
+        settled = bookkeeper.settle(self._store, self._registry, work, self._calendars, now)
+        renewing = self._renewal.step(self._calendars, now)
         # The detectors have moved on when the registry cannot be written: what they found is kept for the next try.
-        self._found += self._detection.update(Batch.concat([settled, self._gauges(work)]), context)
+        found = self._detection.update(Batch.concat([settled, self._gauges(work)]), context)
+        self._found += _loud(found, work)
         self._work = []
         if look:
             self._found += self._silent(context)
@@ -103,7 +117,7 @@ class Analytics:
         # A lull is the time to save; where there is none, once in a while.
         if self._unsaved and (not work or now - self._saved >= SNAPSHOT_EVERY):
             self._save(now)
-        return News(notices, more=len(work) == limit, unsaved=self._unsaved)
+        return News(notices, more=renewing or len(work) == limit, unsaved=self._unsaved)
 
     def _save(self, now: int) -> None:
         if self._work or self._found:
@@ -124,13 +138,13 @@ class Analytics:
                 notices += self._tell(session, alarms.apply(session, portion, now), now)
             del self._found[:PORTION]
         with self._registry.writing() as session:
-            notices += self._tell(session, alarms.unshelve_due(session, now), now)
+            notices += self._tell(session, alarm_clock.tick(session, now), now)
         return notices
 
     def _tell(self, session: Session, changes: Sequence[alarms.Change], now: int) -> list[tuple[str, dict[str, Any]]]:
         """Put on paper whom to call, and give the notices for those who look."""
-        recent = [change for change in changes if change.alarm.end > now - STALE]
-        notify.enqueue(session, recent, self._channels, now)
+        recent = [change for change in changes if change.alarm.end > now - alarms.STALE]
+        notify.enqueue(session, recent, self._channels, now, self._links)
         return [
             ("alarm", {"site": alarm.site, "id": alarm.id, "device": alarm.device, "effect": effect})
             for alarm, effect in changes
@@ -138,7 +152,7 @@ class Analytics:
 
     def _gauges(self, work: Sequence[Work]) -> Batch:
         """The new readings of the gauges that a detector looks at."""
-        gauges = [item for item in work if any(detector.selects(item.key) for detector in detectors().values())]
+        gauges = [item for item in work if self._detection.detectors.reads(item.key)]
         if not gauges:
             return Batch.empty()
         low, high = min(item.low for item in gauges), max(item.high for item in gauges)
@@ -148,11 +162,14 @@ class Analytics:
         with self._registry.reading() as session:
             places = [(site.id, (site.timezone, site.calendar)) for site in sites(session)]
             known = devices(session)
+            self._limits = Limits((*factors(session), *ROWS))
         # A calendar that is still right keeps what it has worked out.
         self._rules = {rule: self._rules.get(rule) or Calendar(*rule) for _, rule in places}
         self._calendars = {site: self._rules[rule] for site, rule in places}
         self._titles = {(device.site, device.id): Text(device.title_zh, device.title_en) for device in known}
-        self._widths = {(device.site, device.id): device.width for device in known if device.width is not None}
+        parents = {(device.site, device.id): device.parent for device in known if device.parent is not None}
+        if parents != self._parents:
+            self._parents = parents
         self._watched = [device for device in known if not device.replay and device.kind in kinds()]
 
     def _silent(self, context: Context) -> list[Finding]:
@@ -169,5 +186,15 @@ class Analytics:
             last = times.get((device.site, device.id))
             # One that has just been announced, or set to another rhythm, is given its time from then on.
             since = None if last is None else max(last, device.state_since)
-            watches.append(Watch(keys[0], since, device.interval))
+            # An agent speaks through its last will too, and may have nothing else to say.
+            gone = device.kind == AGENT and device.state == "offline"
+            if gone:
+                since = device.state_since
+            watches.append(Watch(keys[0], since, device.interval, gone=gone))
         return self._detection.silent(watches, context)
+
+
+def _loud(found: Sequence[Finding], work: Sequence[Work]) -> list[Finding]:
+    """The findings that are not of history which was told late: such is stored and booked, and raises no alarm."""
+    quiet = {key: item.quiet for item in work if item.quiet is not None for key in (item.key, item.key.intervals())}
+    return [finding for finding in found if finding.end > quiet.get(finding.series, finding.end - 1)]

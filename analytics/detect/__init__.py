@@ -3,13 +3,15 @@
 import importlib
 import logging
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import msgspec
 import numpy as np
 
-from analytics.detect.core import SHARED, Context, Detector, Rule, State, advance, shape_of
+from analytics.detect import engine
+from analytics.detect.core import Context, Detector, HourDetector, Layout, Rule, State, shape_of
+from analytics.detect.expectation import SITES
 from analytics.detect.silent import RULE as SILENT
 from analytics.detect.silent import Watch, silent
 from schema.batch import Batch
@@ -19,17 +21,18 @@ from schema.series import SeriesKey
 
 log = logging.getLogger(__name__)
 
-_SHARED_FILES = frozenset({"core", "silent"})
+_SHARED_FILES = frozenset({"arrays", "core", "engine", "expectation", "explain", "hours", "limits", "silent"})
 
 
 @cache
-def detectors() -> dict[str, Detector]:
+def detectors() -> dict[str, Detector | HourDetector]:
     """Every streaming detector by name; a duplicate name, or a file that declares no DETECTOR, ends with Stop."""
-    found: dict[str, Detector] = {}
+    found: dict[str, Detector | HourDetector] = {}
     for module in pkgutil.iter_modules(__path__):
         if module.name in _SHARED_FILES:
             continue
-        detector: Detector | None = getattr(importlib.import_module(f"{__name__}.{module.name}"), "DETECTOR", None)
+        declared = importlib.import_module(f"{__name__}.{module.name}")
+        detector: Detector | HourDetector | None = getattr(declared, "DETECTOR", None)
         if detector is None:
             raise Stop(f"analytics/detect/{module.name}.py declares no DETECTOR; see analytics/detect/core.py")
         if detector.rule.name in found:
@@ -50,33 +53,34 @@ class _Cells(msgspec.Struct):
 
 
 class _Saved(msgspec.Struct):
-    states: dict[str, tuple[list[SeriesKey], dict[str, _Cells]]]
+    tables: dict[str, tuple[list[SeriesKey], dict[str, _Cells]]]
     quiet: list[SeriesKey]
 
 
 class Detection:
     """The live detectors with their state; one thread at a time."""
 
-    def __init__(self) -> None:
-        self._states = {name: State() for name in detectors()}
+    def __init__(self, among: Mapping[str, Detector | HourDetector] | None = None) -> None:
+        self.detectors = engine.Detectors(detectors() if among is None else among)
+        self.tables = engine.Tables()
         self._quiet: frozenset[SeriesKey] = frozenset()
 
     def update(self, batch: Batch, context: Context) -> list[Finding]:
         """Score a batch with every detector, then learn from it; findings in the order of their evidence."""
-        findings = []
-        for name, detector in detectors().items():
-            self._states[name], found = advance(detector, self._states[name], batch, context)
-            findings += found
-        return sorted(findings, key=lambda finding: (finding.end, finding.series, finding.rule))
+        return engine.advance(self.tables, batch, context, self.detectors)
 
     def silent(self, watches: Sequence[Watch], context: Context) -> list[Finding]:
         """Which devices fell silent, or speak again, by the clock of the context."""
         self._quiet, findings = silent(self._quiet, watches, context)
         return findings
 
+    def state_bytes(self) -> int:
+        """What is remembered, in bytes."""
+        return sum(cells.nbytes for state in self._named().values() for cells in state.columns.values())
+
     def dump(self) -> bytes:
         """All state, for `load`."""
-        states = {
+        tables = {
             name: (
                 list(state.keys),
                 {
@@ -84,9 +88,9 @@ class Detection:
                     for column, cells in state.columns.items()
                 },
             )
-            for name, state in self._states.items()
+            for name, state in self._named().items()
         }
-        return msgspec.msgpack.encode(_Saved(states, sorted(self._quiet)))
+        return msgspec.msgpack.encode(_Saved(tables, sorted(self._quiet)))
 
     @classmethod
     def load(cls, data: bytes | None) -> "Detection":
@@ -100,22 +104,37 @@ class Detection:
             log.warning("detector state is unreadable and is learned anew: %s", error)
             return detection
         detection._quiet = frozenset(saved.quiet)
-        for name, detector in detectors().items():
-            keys, cells = saved.states.get(name, ([], {}))
-            state = _restored(detector, keys, cells)
+        found = {
+            name: _restored(layout, *saved.tables.get(name, ([], {}))) for name, layout in detection._layouts().items()
+        }
+        series, sites = found.pop(_SERIES), found.pop(_SITES)
+        if series is None or sites is None:
+            log.warning("what is expected of each series does not fit this version and is learned anew")
+            return detection
+        detection.tables = engine.Tables(series, sites)
+        for name, state in found.items():
             if state is None:
                 log.warning("the state of detector %s does not fit this version and is learned anew", name)
-            else:
-                detection._states[name] = state
+            detection.tables.of[name] = engine.placed(detection.tables, name, detection.detectors, state or State())
         return detection
 
+    def _named(self) -> dict[str, State]:
+        return {_SERIES: self.tables.series, _SITES: self.tables.sites} | self.tables.of
 
-def _restored(detector: Detector, keys: list[SeriesKey], cells: dict[str, _Cells]) -> State | None:
-    """The state of a detector, or None where its columns are not what the detector keeps today."""
+    def _layouts(self) -> dict[str, Layout]:
+        every = {name: engine.layout_of(detector) for name, detector in self.detectors.every.items()}
+        return {_SERIES: engine.SERIES, _SITES: SITES} | every
+
+
+_SERIES, _SITES = "(series)", "(sites)"
+
+
+def _restored(layout: Layout, keys: list[SeriesKey], cells: dict[str, _Cells]) -> State | None:
+    """The state under a layout, or None where what was saved is not what is kept today."""
     if not keys:
         return State()
     columns = {}
-    for name, (dtype, width, _) in {**SHARED, **detector.layout}.items():
+    for name, (dtype, width, _, _) in layout.items():
         shape = shape_of(len(keys), width)
         saved = cells.get(name)
         if saved is None or saved.dtype != np.dtype(dtype).str or saved.shape != shape:

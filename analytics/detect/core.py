@@ -1,6 +1,7 @@
 """What every detector shares: state as struct of arrays, and the pure update over a columnar batch."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -9,18 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.calendar import Calendar
+from analytics.detect.limits import Limits
 from devices import kinds
 from devices.kind import Point
-from schema.batch import Batch
 from schema.finding import Finding
-from schema.instant import DAY, HOUR, MINUTE
-from schema.series import INTERVAL_SUFFIX, Quality, SeriesKey
+from schema.instant import HOUR, MINUTE
+from schema.series import INTERVAL_SUFFIX, SeriesKey
 from schema.text import Text
 
-ABSURD = 1e15
-"""Values beyond this are nobody's measurement; they would only spoil what is learned."""
-
-_LATEST = 200 * 366 * DAY
+_WRITTEN = {"m3": "m³", "m2": "m²", "Cel": "°C", "%RH": "%", "count": ""}
+"""Units as people write them."""
 _DEFAULT = Calendar("Asia/Shanghai")
 
 
@@ -34,11 +33,16 @@ class Rule(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a detector may know besides the readings: the time, calendars by site, titles by (site, device)."""
+    """What a detector may know besides the readings: the time, calendars by site, titles by (site, device).
+
+    `parents` is which meter each (site, device) is a sub-meter of; `limits` are the dated rows all rules go by.
+    """
 
     now: int
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     titles: Mapping[tuple[str, str], Text] = field(default_factory=dict)
+    parents: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
 
     def calendar(self, site: str) -> Calendar:
         """The site's calendar; the platform's default where it has none."""
@@ -54,22 +58,27 @@ class Context:
 
 
 class Column(NamedTuple):
-    """A column of state: a cell for each series, or `width` of them (shape (width, series)), starting as `start`."""
+    """A column of state: a cell for each series, or `width` of them (shape (width, series)), starting as `start`.
+
+    `fleeting` is what belongs to a run of readings, not to the series: late readings are scored without it.
+    """
 
     dtype: str
     width: int | None = None
     start: float = 0.0
+    fleeting: bool = False
 
 
 Layout = Mapping[str, Column]
 Columns = dict[str, NDArray[Any]]
+Floats = NDArray[np.float64]
 
 SHARED: Layout = {
     "first": Column("i8"),
-    "last": Column("i8"),
-    "since": Column("i8"),
-    "told": Column("i8"),
-    "grade": Column("i1"),
+    "last": Column("i8", fleeting=True),
+    "since": Column("i8", fleeting=True),
+    "told": Column("i8", fleeting=True),
+    "grade": Column("i1", fleeting=True),
 }
 """first and newest instant seen; begin of the open finding (0: none), the hour and severity it was last told at."""
 
@@ -77,7 +86,7 @@ SHARED: Layout = {
 class Wave(NamedTuple):
     """At most one usable reading of each series: its row in the state, and how long after the one before it came.
 
-    `hour` is the hour of the week; `gap` is 0 for the first reading of a series.
+    `hour` is the hour of the week; `gap` is 0 for the first reading of a series; `rows` finds the row of a series.
     """
 
     keys: tuple[SeriesKey, ...]
@@ -86,6 +95,55 @@ class Wave(NamedTuple):
     value: NDArray[np.float64]
     hour: NDArray[np.int16]
     gap: NDArray[np.int64]
+    rows: Mapping[SeriesKey, int]
+
+
+class Hours(NamedTuple):
+    """The same hour of many series, closed: what was measured in it, and what was expected of it.
+
+    `time` is its end and `value` the mean of its `number` readings, between `low` and `high`; `moved` is the sum of the
+    steps from reading to reading, from the last of the hour before on. `level` is the seasonal profile's, `expected`
+    also knows the weather, the site and the day before; `scale` is the spread of the profile's residuals.
+    `residual` is (value - expected) / scale; `ripe` says since when that means something (hours learned).
+    `shared` is where the other meters of its carrier are off as well; `ripe` begins anew when a season turned.
+    Detectors set `settled` where the series is to be taken as it is now. `board` has the recent hours of every series.
+    """
+
+    keys: tuple[SeriesKey, ...]
+    row: NDArray[np.intp]
+    time: NDArray[np.int64]
+    value: Floats
+    hour: NDArray[np.int16]
+    gap: NDArray[np.int64]
+    rows: Mapping[SeriesKey, int]
+    number: NDArray[np.int32]
+    low: Floats
+    high: Floats
+    moved: Floats
+    level: Floats
+    expected: Floats
+    scale: Floats
+    residual: Floats
+    ripe: NDArray[np.int32]
+    shared: NDArray[np.bool_]
+    settled: NDArray[np.bool_]
+    place: NDArray[np.intp]
+    board: "Board"
+
+
+class Board(NamedTuple):
+    """The means of the latest hours of every series, aligned by time: line `hour % len` of `seen`, until `newest`."""
+
+    keys: tuple[SeriesKey, ...]
+    rows: Mapping[SeriesKey, int]
+    seen: NDArray[np.float32]
+    newest: NDArray[np.int64]
+
+    def at(self, row: NDArray[np.intp], hour: NDArray[np.int64]) -> Floats:
+        """The means of some series in hours since 1970; NaN where nothing was measured, or it is forgotten."""
+        length = len(self.seen)
+        fresh = (row >= 0) & (hour <= self.newest[row]) & (hour > self.newest[row] - length)
+        return np.where(fresh, self.seen[hour % length, row], np.nan).astype(np.float64)
 
 
 class Detector(Protocol):
@@ -101,64 +159,83 @@ class Detector(Protocol):
         """Score a wave, then learn from it, in the given columns; findings as they open, last and end."""
 
 
-class Seen(NamedTuple):
-    """A batch's dictionary of keys, and where each stands in the state (-1: not looked at)."""
+class HourDetector(Protocol):
+    """As a Detector, but it looks at closed hours against their expectation, not at each reading."""
 
-    keys: tuple[SeriesKey, ...]
-    place: NDArray[np.intp]
-    site: NDArray[np.intp]
-    sites: tuple[str, ...]
+    rule: Rule
+    layout: ClassVar[Layout]
+    holds: ClassVar[bool]
+    """Whether nothing is learned of a series as long as this detector has an open finding on it."""
+
+    def selects(self, key: SeriesKey) -> bool:
+        """Whether it looks at a series."""
+
+    def judge(self, columns: Columns, hours: Hours, context: Context) -> list[Finding]:
+        """Score closed hours, then learn from them, in the given columns; findings as they open, last and end."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a detector remembers: cell i of each column belongs to series `keys[i]`."""
+    """What is remembered under a layout: cell i of each column belongs to series `keys[i]`."""
 
     keys: tuple[SeriesKey, ...] = ()
     columns: Columns = field(default_factory=dict)
     rows: Mapping[SeriesKey, int] = field(default_factory=dict)
-    seen: Seen | None = None
+
+    def copy(self) -> "State":
+        """The same, with cells of its own."""
+        return replace(self, columns={name: cells.copy() for name, cells in self.columns.items()})
 
 
-def update(detector: Detector, state: State, batch: Batch, context: Context) -> tuple[State, list[Finding]]:
-    """The state after a batch, and what was found; the state given stays as it is."""
-    mine = {name: cells.copy() for name, cells in state.columns.items()}
-    return advance(detector, replace(state, columns=mine), batch, context)
+def admitted(state: State, layout: Layout, new: Sequence[SeriesKey]) -> State:
+    """The state with a cell for each of some series that it did not know."""
+    if not new and state.columns:
+        return state
+    columns = {}
+    for name, (dtype, width, start, _) in layout.items():
+        added = np.full(shape_of(len(new), width), start, dtype)
+        columns[name] = np.concatenate([state.columns[name], added], axis=-1) if state.columns else added
+    rows = {**state.rows, **{key: len(state.keys) + i for i, key in enumerate(new)}}
+    return State((*state.keys, *new), columns, rows)
 
 
-def advance(detector: Detector, state: State, batch: Batch, context: Context) -> tuple[State, list[Finding]]:
-    """As `update`, but the state given is used up: for its only owner, who need not copy all for a small batch.
-
-    Readings of a series are taken in time order. Those not later than what it has already seen, from the future,
-    without a number or only partly measured are left out.
-    """
-    state, seen = _admit(detector, state, batch.keys)
-    horizon = min(context.now + DAY, _LATEST)
-    place = seen.place[batch.code]
-    usable = (place >= 0) & (np.abs(batch.value) < ABSURD) & (batch.time > 0) & (batch.time < horizon)
-    usable &= (batch.quality != Quality.PARTIAL) & (batch.quality != Quality.ESTIMATED)
-    batch, place = batch.take(usable), place[usable]
-    new = batch.time > state.columns["last"][place]
-    if not new.all():
-        batch, place = batch.take(new), place[new]
+def step(
+    detector: Detector,
+    state: State,
+    readings: tuple[NDArray[np.intp], NDArray[np.int64], Floats, NDArray[np.int16]],
+    waves: Sequence[NDArray[np.intp]],
+    context: Context,
+) -> list[Finding]:
+    """Take a detector through readings (row, time, value, hour of the week) wave by wave, in its own columns."""
+    rows, times, values, hours = readings
     findings: list[Finding] = []
-    if len(batch):
-        hour = _hours(seen, batch, context)
-        for rows in _waves(place, batch.time):
-            row, time = place[rows], batch.time[rows]
-            last = state.columns["last"][row]
-            gap = np.where(last > 0, time - last, 0)
-            fresh = row[last == 0]
-            state.columns["first"][fresh] = time[last == 0]
-            wave = Wave(state.keys, row, time, batch.value[rows], hour[rows], gap)
-            findings += detector.step(state.columns, wave, context)
-            state.columns["last"][row] = time
-    return state, findings
+    columns = state.columns
+    for chosen in waves:
+        row, time = rows[chosen], times[chosen]
+        last = columns["last"][row]
+        fresh = last == 0
+        if fresh.any():
+            columns["first"][row[fresh]] = time[fresh]
+        gap = np.where(fresh, 0, time - last)
+        wave = Wave(state.keys, row, time, values[chosen], hours[chosen], gap, state.rows)
+        findings += detector.step(columns, wave, context)
+        columns["last"][row] = time
+    return findings
+
+
+def waves(row: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Positions grouped so that each wave holds a row once; rows come sorted, each in time order."""
+    first = np.flatnonzero(np.diff(row, prepend=-1))
+    if len(first) == len(row):
+        return [np.arange(len(row))]
+    rank = np.arange(len(row)) - np.repeat(first, np.diff(first, append=len(row)))
+    by_rank = np.argsort(rank, kind="stable")
+    return np.split(by_rank, np.cumsum(np.bincount(rank))[:-1])
 
 
 def tell(
     columns: Columns,
-    wave: Wave,
+    wave: Wave | Hours,
     active: NDArray[np.bool_],
     begin: NDArray[np.int64],
     grade: NDArray[np.integer],
@@ -184,6 +261,37 @@ def tell(
     return [(int(i), int(begin[i]), bool(active[i])) for i in chosen]
 
 
+LASTING: Layout = {"from": Column("i8", fleeting=True), "times": Column("i4", fleeting=True)}
+"""What `lasting` remembers: since when it has been so, and how many readings said so."""
+
+
+def lasting(
+    columns: Columns, wave: Wave | Hours, over: NDArray[np.bool_], patience: float
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """(whether it has been so for longer than `patience` by two readings at least, or was told of; since when).
+
+    A silence of more than two hours begins it anew.
+    """
+    row = wave.row
+    since, times = columns["from"][row], columns["times"][row]
+    goes_on = over & (since > 0) & (wave.gap <= 2 * HOUR)
+    since, times = np.where(goes_on, since, wave.time), np.where(goes_on, times + 1, 1)
+    columns["from"][row], columns["times"][row] = np.where(over, since, 0), np.where(over, times, 0)
+    long = (wave.time - since >= patience) & (times >= 2)
+    return over & (long | (columns["since"][row] > 0)), since
+
+
+def mates(columns: Columns, wave: Wave, name: str, points: Sequence[str]) -> NDArray[np.intp]:
+    """Rows (point, series) of other points of each reading's device, -1 where it has none, kept in a column."""
+    for i in np.flatnonzero(wave.gap == 0).tolist():
+        key = wave.keys[wave.row[i]]
+        found = [wave.rows.get(key._replace(point=point), -1) for point in points]
+        for row in {at for at in found if at >= 0}:
+            columns[name][:, row] = found
+    mine: NDArray[np.intp] = columns[name][:, wave.row].astype(np.intp)
+    return mine
+
+
 def shape_of(series: int, width: int | None) -> tuple[int, ...]:
     """The shape of a column: series run last, so that those of one hour lie together."""
     return (series,) if width is None else (width, series)
@@ -201,61 +309,23 @@ def is_interval(key: SeriesKey) -> bool:
     return key.kind.endswith(INTERVAL_SUFFIX)
 
 
+def is_booked(key: SeriesKey) -> bool:
+    """Whether a series is the consumption that a meter is there for."""
+    kind = kinds().get(key.kind.removesuffix(INTERVAL_SUFFIX))
+    return is_interval(key) and kind is not None and kind.carrier is not None and kind.consumption == key.point
+
+
+def has_register(key: SeriesKey) -> bool:
+    """Whether the device of a series books consumption: what else it measures tells of the same cause."""
+    kind = kinds().get(key.kind.removesuffix(INTERVAL_SUFFIX))
+    return kind is not None and kind.consumption is not None
+
+
 def in_words(key: SeriesKey, value: float) -> str:
     """A value as people say it: consumption as a rate an hour, everything else in its own unit."""
     point = point_of(key.kind, key.point)
     unit = point.unit if point else ""
     if is_interval(key):
         value, unit = value * HOUR / (15 * MINUTE), "kW" if unit == "kWh" else f"{unit}/h"
-    return f"{value:.3g} {unit}" if abs(value) < 1000 else f"{value:.0f} {unit}"
-
-
-def _admit(detector: Detector, state: State, keys: tuple[SeriesKey, ...]) -> tuple[State, Seen]:
-    """The state with a cell for every selected key, and where each key stands."""
-    if state.seen is not None and state.seen.keys == keys:
-        return state, state.seen
-    known, rows, columns = state.keys, state.rows, state.columns
-    new = [key for key in keys if key not in rows and detector.selects(key)]
-    if new or not columns:
-        rows = {**rows, **{key: len(known) + i for i, key in enumerate(new)}}
-        known = (*known, *new)
-        columns = _grown(detector, columns, len(new))
-    sites = tuple(sorted({key.site for key in keys}))
-    place = np.array([rows.get(key, -1) for key in keys], np.intp)
-    seen = Seen(keys, place, np.array([sites.index(key.site) for key in keys], np.intp), sites)
-    return State(known, columns, rows, seen), seen
-
-
-def _grown(detector: Detector, columns: Columns, more: int) -> Columns:
-    """The columns with room for more series."""
-    grown = {}
-    for name, (dtype, width, start) in {**SHARED, **detector.layout}.items():
-        added = np.full(shape_of(more, width), start, dtype)
-        grown[name] = np.concatenate([columns[name], added], axis=-1) if columns else added
-    return grown
-
-
-def _hours(seen: Seen, batch: Batch, context: Context) -> NDArray[np.int16]:
-    """The hour of the week of every row, each by its own site's calendar."""
-    if len(seen.sites) == 1:
-        return context.calendar(seen.sites[0]).hour_of_week(batch.time)
-    hours = np.zeros(len(batch), np.int16)
-    site = seen.site[batch.code]
-    for i, name in enumerate(seen.sites):
-        mine = site == i
-        hours[mine] = context.calendar(name).hour_of_week(batch.time[mine])
-    return hours
-
-
-def _waves(place: NDArray[np.intp], time: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:
-    """Rows grouped so that each wave holds a series once, in time order; the last of equal instants counts."""
-    if np.bincount(place).max() == 1:
-        yield np.arange(len(place))
-        return
-    order = np.lexsort((time, place))
-    same = (np.diff(place[order]) == 0) & (np.diff(time[order]) == 0)
-    order = order[np.append(~same, True)]
-    starts = np.flatnonzero(np.append(True, np.diff(place[order]) != 0))
-    rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
-    by_rank = np.argsort(rank, kind="stable")
-    yield from np.split(order[by_rank], np.cumsum(np.bincount(rank))[:-1])
+    unit = "".join(_WRITTEN.get(part, part) for part in re.split("(/)", unit))
+    return f"{value:.3g} {unit}".rstrip() if abs(value) < 1000 else f"{value:.0f} {unit}".rstrip()

@@ -1,10 +1,14 @@
-"""Seasonal profile: consumption or a gauge that is not what this hour of this week usually brings.
+"""Unusual consumption: a series that is not what its week, the weather and its site let expect.
 
-Each series has an hour-of-week profile of levels, falling back on the hour of the same kind of day while a bin is
-young, and a robust spread by hour and kind of day. A reading's residual, in spreads, feeds two exponential means (under
-an hour, a third of a day); each is judged by its own usual size, so that weather and habit, which make
-residuals hang together, widen the band instead of raising alarms. What was flagged is not learned, until it has lasted
-so long that it is the new normal.
+Two statistics at the end of each hour. `surge` is a mean of the last hours' residuals in spreads: what is far off
+shows in an hour or two. `excess` is for what is moderate but lasts: the last day's residuals over what was expected,
+each hour counting by how well it is known (matched to a share of the expected), plus a share of the likelihood ratio
+of having seen values like these at these hours before, against having seen values a fifth or more lower (higher):
+loads that jump between few levels tell far more by that than by any mean.
+
+Their thresholds are conformal: each series has its own, raised a step by every finding and lowered a little by every
+hour, so that in the long run no series has more findings than RATES state, whatever its distribution; and never below
+what is worth reporting at all.
 """
 
 from typing import ClassVar
@@ -13,46 +17,67 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.calendar import HOURS, WEEKEND
-from analytics.detect.core import Column, Columns, Context, Layout, Rule, Wave, in_words, is_interval, point_of, tell
+from analytics.detect.core import (
+    Column,
+    Columns,
+    Context,
+    Floats,
+    Hours,
+    Layout,
+    Rule,
+    is_booked,
+    is_interval,
+    point_of,
+    tell,
+)
+from analytics.detect.expectation import FLOOR, WARM
+from analytics.detect.explain import Level, Said, explain, what_of
 from devices import kinds
-from schema.finding import Finding, Severity
-from schema.instant import DAY, HOUR, MINUTE
-from schema.series import SeriesKey
+from schema.finding import Cause, Finding, Severity
+from schema.instant import HOUR
+from schema.series import INTERVAL_SUFFIX, SeriesKey
 from schema.text import Text
 
-DAY_HOURS = 48
-WARM = 5 * DAY
-"""From this age on residuals mean something and their usual size is learned."""
-GRACE = 10 * DAY
-"""Nothing is said of a series younger than this, or of fewer readings than ENOUGH."""
-ENOUGH = 200
-NEW_NORMAL = 36 * HOUR
-"""A finding this old is no longer an anomaly: the series is learned anew, its band DOUBT times as wide at first."""
-DOUBT = 2.0
-FLOOR = 0.03
-"""The spread is never taken to be less than this share of the series' usual size."""
-CLIP = 10.0
-SIGMA = 1.25
-"""Standard deviations in a mean absolute residual, for a normal one."""
+GRACE = 10 * 24
+"""Nothing is said of a series of fewer hours."""
+NEW_NORMAL = 48 * HOUR
+"""A finding this old is no longer an anomaly: the series is taken as it is now."""
+WINDOW = 24
+DEPTH = 8
+"""Values remembered of each hour of each kind of day."""
 
-HORIZONS = np.array([[0.75], [8.0]])
-LIMITS = np.array([[10.0], [3.2]])
-LEAST = np.array([[0.6], [0.35]])
-"""Hours each mean of residuals reaches back, standard deviations that flag it, and the least size it is judged by."""
-RETURNED = 0.5
-"""A finding ends when its score fell below this share of what opened it."""
+UP, DOWN, SURGE = range(3)
+START = np.array([[0.286, 0.50, 11.0], [0.60, 0.75, 14.0]])
+LEAST = np.array([[0.282, 0.50, 10.5], [0.50, 0.75, 12.0]])
+RAISE = np.array([0.03, 0.05, 1.0])
+MONTH = 30 * 24
+RATES = np.array([2.5, 0.15, 0.15]) / MONTH
+ERRATIC = np.array([0.5, 0.1, 0.1]) / MONTH
+"""Thresholds of excess, of its opposite and of a surge: at first, at least, a step up, and findings an hour.
 
-_BIN_MEMORY = 5.0
-_DAY_MEMORY = 25.0
-_SPREAD_MEMORY = 40.0
-_DRIFT_MEMORY = 72.0
-_SIZE_MEMORY = 14 * 24.0
-_FIRST_GAP = 15 * MINUTE
+Of electricity, and of all else: water is drawn in gulps, and boilers run as they like.
+"""
+MATTERS = 0.2
+"""Of a series that is not electricity, less than this share of its usual size is not worth reporting."""
+SHARE = np.array([0.15, 0.5])
+"""A step is at least this share of the threshold: a sprinkler that is new at five is told once, not daily."""
+RETURNED = 0.6
+"""A finding ends when its statistic fell below this share of the threshold that opened it."""
+
+SHIFTS = np.log([[1.2, 1.45, 1.9], [0.8, 0.6, 0.35]])
+"""What the likelihood ratios ask for: a fifth more, or much more; a fifth less, or much less."""
+_WIDTH, _RARE = 0.05, 0.02
+_SHARE = 0.1
+_CAP = 3.0
+_PACE = 0.5
+_PARTS = GAIN, MASS, MORE, LESS, DUE, SEEN, ONE = range(7)
+_AT_WILL = frozenset({"pv_inverter", "weather_station", "lift"})
+_METERED = frozenset({"power", "flow", "voltage", "current"})
 _GRADES: tuple[Severity, ...] = ("info", "warning", "critical")
 
 
 class Seasonal:
-    """Flags what leaves the band of its own week."""
+    """Flags what is not as expected, quickly if it is far off and within a day if it is moderate."""
 
     rule = Rule(
         "seasonal",
@@ -62,23 +87,17 @@ class Seasonal:
             "Compare with what was scheduled to run then; switch off or reschedule what was not.",
         ),
     )
+    holds = True
     layout: ClassVar[Layout] = {
-        "week": Column("f4", HOURS),
-        "week_hours": Column("f4", HOURS),
-        "day": Column("f4", DAY_HOURS),
-        "day_hours": Column("f4", DAY_HOURS),
-        "spread": Column("f4", DAY_HOURS),
-        "count": Column("i8"),
-        "hours": Column("f8"),
+        "seen": Column("f4", 48 * DEPTH, np.nan),
+        "times": Column("u1", 48),
+        "parts": Column("f4", len(_PARTS) * WINDOW),
+        "sums": Column("f8", len(_PARTS)),
+        "surge": Column("f8"),
+        "bar": Column("f8", 3, np.nan),
+        "erratic": Column("?"),
         "size": Column("f8"),
-        "drift": Column("f8"),
-        "mean": Column("f8", 2),
-        "usual": Column("f8", 2, 0.8),
-        "rise": Column("i8"),
-        "way": Column("i1"),
-        "seen": Column("f8"),
-        "due": Column("f8"),
-        "span": Column("f8"),
+        "hours": Column("i4"),
     }
 
     def selects(self, key: SeriesKey) -> bool:
@@ -87,99 +106,125 @@ class Seasonal:
         All of one meter tell of one cause, and weather is nobody's fault; cabinets have limits of their own.
         """
         kind, point = kinds().get(key.kind), point_of(key.kind, key.point)
+        if key.kind.removesuffix(INTERVAL_SUFFIX) in _AT_WILL or key.point == "energy_export":
+            return False
         if is_interval(key):
-            return True
+            return is_booked(key)
         measured = point is not None and point.kind == "gauge" and point.quantity in _METERED
         return measured and kind is not None and kind.consumption is None
 
-    def step(self, columns: Columns, wave: Wave, context: Context) -> list[Finding]:
-        """Score against the profile, then learn what was not flagged."""
-        row, value, hour = wave.row, wave.value, wave.hour.astype(np.intp)
-        daily = _DAILY[hour]
-        gap = np.where(wave.gap > 0, wave.gap, _FIRST_GAP) / HOUR
-        if (gap == gap[0]).all():
-            gap = gap[:1]  # a batch of one cadence needs each exponential once, not once a series
-        weight = np.minimum(gap, 1.0)
-
-        level, hours = columns["week"][hour, row], columns["week_hours"][hour, row]
-        fallback, day_hours = columns["day"][daily, row], columns["day_hours"][daily, row]
-        usual_level = fallback + hours / (hours + 0.5) * (level - fallback)
-        size, spread, drift = columns["size"][row], columns["spread"][daily, row], columns["drift"][row]
-        scale = np.maximum(SIGMA * spread, FLOOR * size + 1e-9)
-        expected = usual_level + drift * scale
-
-        age = wave.time - columns["first"][row]
-        count = columns["count"][row]
-        known = day_hours > 0
-        warm = known & (age >= WARM)
-        ripe = warm & (age >= GRACE) & (count >= ENOUGH)
-        residual = np.where(known, value - expected, 0.0)
-        z = np.where(warm, np.clip(residual / scale, -CLIP, CLIP), 0.0)
-
-        mean = columns["mean"].take(row, axis=1) * np.exp(-gap / HORIZONS) + (1 - np.exp(-weight / HORIZONS)) * z
-        usual = columns["usual"].take(row, axis=1)
-        limit = LIMITS * SIGMA * np.maximum(usual, LEAST)
-        ratio = mean / limit
-        longer = np.abs(ratio[1]) > np.abs(ratio[0])
-        signed = np.where(ripe, np.where(longer, ratio[1], ratio[0]), 0.0)
-        score = np.abs(signed)
-
-        rise, way = columns["rise"][row], np.sign(signed)
-        same = (rise > 0) & (score > RETURNED) & (columns["way"][row] == way)
-        begin = np.where(same, rise, wave.time)
-        span = np.where(same, columns["span"][row], 0.0) + weight
-        seen = np.where(same, columns["seen"][row], 0.0) + weight * value
-        due = np.where(same, columns["due"][row], 0.0) + weight * expected
-        columns["rise"][row], columns["way"][row] = np.where(score > RETURNED, begin, 0), way
-        columns["span"][row], columns["seen"][row], columns["due"][row] = span, seen, due
-
+    def judge(self, columns: Columns, hours: Hours, context: Context) -> list[Finding]:
+        """Score the statistics against their thresholds, then move these."""
+        row = hours.row
+        fresh, anew = row[hours.gap == 0], row[hours.ripe == 0]
+        columns["erratic"][fresh] = [_erratic(hours.keys[i]) for i in fresh]
+        columns["times"][:, anew], columns["bar"][:, anew] = 0, np.nan
+        columns["size"][anew], columns["hours"][anew] = 0.0, 0
+        erratic = columns["erratic"][row].astype(np.intp)
+        score, sums, surge = self._score(columns, hours)
+        # Who needs less water or gas than usual has no fault; a meter that stands still is the business of others.
+        score[DOWN, erratic == 1] = 0.0
+        score[SURGE, (erratic == 1) & (surge < 0)] = 0.0
+        bar = columns["bar"][:, row]
+        start, least, rates = START.T[:, erratic], LEAST.T[:, erratic], np.stack([RATES, ERRATIC]).T[:, erratic]
+        bar = np.where(np.isnan(bar), start, bar)
         opened = columns["since"][row] > 0
-        above_limit = np.where(opened, same, score > 1)
-        settled = opened & above_limit & (wave.time - columns["since"][row] >= NEW_NORMAL)
-        active = above_limit & ~settled
-        observed, foreseen = seen / span, due / span
-        grade = np.where(signed < 0, 0, np.where((score > 2) & (observed > 2 * np.abs(foreseen)), 2, 1))
-        band = np.where(longer, limit[1], limit[0]) * scale
-        findings = [
-            self._finding(
-                wave.keys[row[i]],
-                context,
-                (start, int(wave.time[i])),
-                (float(observed[i]), float(foreseen[i]), float(band[i])),
-                _GRADES[int(grade[i])],
-                float(1 - 0.5 / max(score[i], 1.0)) * min(1.0, 0.7 + 0.1 * float(hours[i])),
-                active=on,
-                settled=bool(settled[i]),
+        which = np.argmax(score / bar, axis=0)
+        now, limit = (np.take_along_axis(cells, which[None], 0)[0] for cells in (score, bar))
+        quick, number = which == SURGE, np.maximum(sums[ONE], 1)
+        observed = np.where(quick, hours.value, sums[SEEN] / number)
+        due = np.where(quick, hours.expected, sums[DUE] / number)
+        matters = opened | (erratic == 0) | (np.abs(observed - due) > MATTERS * columns["size"][row])
+        over = (hours.ripe >= GRACE) & (now > np.where(opened, RETURNED, 1.0) * limit) & matters
+        hours.settled[:] = opened & over & (hours.time - columns["since"][row] >= NEW_NORMAL)
+        active = over & ~hours.settled
+        raised = (active & ~opened) & (np.arange(3)[:, None] == which)
+        step = np.maximum(RAISE[:, None], SHARE[erratic] * bar)
+        columns["bar"][:, row] = np.maximum(bar + (raised - rates) * step, least)
+
+        # A moderate finding is about the day that showed it, a surge about the hour.
+        band = limit * np.where(quick, hours.scale, np.abs(due))
+        low = (which == DOWN) | (quick & (surge < 0))
+        grade = np.where(low, 0, np.where(observed > 2 * np.abs(due), 2, 1))
+        begin = hours.time - np.where(quick, HOUR, np.minimum(number, WINDOW).astype(np.int64) * HOUR)
+        findings = []
+        for i, since, on in tell(columns, hours, active, begin, grade):
+            findings.append(
+                self._finding(
+                    hours.keys[row[i]],
+                    context,
+                    (since, int(hours.time[i])),
+                    (float(observed[i]), float(due[i]), float(band[i])),
+                    (_GRADES[int(grade[i])], float(1 - 0.5 / max(now[i] / limit[i], 1.0))),
+                    active=on,
+                    settled=bool(hours.settled[i] or hours.ripe[i] < GRACE),
+                )
             )
-            for i, start, on in tell(columns, wave, active, begin, grade)
-        ]
-
-        # An outlier counts as the edge of the band; before the spread is known there is no band.
-        bound = np.where(warm, 4 * scale, np.inf)
-        miss = np.clip(residual, -bound, bound)
-        target = value - (residual - miss)
-        open_to = ~active
-        columns["week"][hour, row] = level + open_to * _rate(weight, hours, _BIN_MEMORY) * (target - level)
-        columns["day"][daily, row] = fallback + open_to * _rate(weight, day_hours, _DAY_MEMORY) * (target - fallback)
-        off = np.abs(miss) - spread
-        columns["spread"][daily, row] = spread + open_to * _rate(weight, day_hours, _SPREAD_MEMORY) * off
-        columns["week_hours"][hour, row] = np.minimum(hours + open_to * weight, 1e3)
-        columns["day_hours"][daily, row] = np.minimum(day_hours + open_to * weight, 1e3)
-        total = columns["hours"][row]
-        columns["size"][row] = size + open_to * _rate(weight, total, _SIZE_MEMORY) * (np.abs(target) - size)
-        columns["hours"][row] = total + open_to * weight
-        columns["count"][row] = count + 1
-
-        learning = warm & open_to
-        off = np.minimum(np.abs(mean), 4 * usual) - usual
-        doubt = np.where(settled, DOUBT, 1.0)
-        _put(columns["usual"], row, doubt * usual + learning * (1 - np.exp(-weight / _SIZE_MEMORY)) * off)
-        drifted = learning * (1 - np.exp(-weight / _DRIFT_MEMORY)) * np.clip(z, -3, 3)
-        columns["drift"][row] = drift + drifted
-        _put(columns["mean"], row, np.where(settled, 0.0, mean))
-        if settled.any():
-            _shift(columns, row[settled], mean[1, settled])
+        times = columns["hours"][row]
+        rate = np.maximum(1 / (times + 1.0), 1 / MONTH)
+        columns["size"][row] += np.where(active, 0.0, rate) * (np.abs(hours.value) - columns["size"][row])
+        columns["hours"][row] = np.minimum(times + 1, MONTH)
+        self._learn(columns, hours, ~(active | opened))
         return findings
+
+    def _score(self, columns: Columns, hours: Hours) -> tuple[Floats, Floats, Floats]:
+        """Excess, its opposite and the size of the surge; the sums over the window; the surge with its sign."""
+        row, slot = hours.row, int(hours.time[0] // HOUR) % WINDOW
+        sums = columns["sums"][:, row]
+        lines = np.arange(len(_PARTS)) * WINDOW
+        skipped = np.minimum(hours.gap // HOUR, WINDOW)
+        for back in range(1, int(skipped.max(initial=0))):
+            gone = np.flatnonzero(skipped > back)
+            old = (lines + (slot - back) % WINDOW)[:, None]
+            sums[:, gone] -= columns["parts"][old, row[gone]]
+            columns["parts"][old, row[gone]] = 0
+        # How many spreads the expected is: how well a share of it shows. Before there is a spread, not at all.
+        known = np.where(hours.ripe >= WARM, np.clip(hours.expected / hours.scale, 1.0, 1 / FLOOR), 0.0)
+        more, less = self._likelihoods(columns, hours)
+        # What all meters of a carrier do is the season.
+        residual = np.where(hours.shared, 0.0, hours.residual)
+        more[hours.shared], less[hours.shared] = 0.0, 0.0
+        part = np.empty((len(_PARTS), len(row)), np.float32)
+        part[GAIN] = known * np.clip(residual, -_CAP, _CAP)
+        part[MASS] = known**2
+        part[MORE], part[LESS], part[DUE], part[SEEN], part[ONE] = more, less, hours.expected, hours.value, 1
+        here = (lines + slot)[:, None]
+        sums += part.astype(np.float64) - columns["parts"][here, row]
+        columns["parts"][here, row] = part
+        columns["sums"][:, row] = sums
+        surge = columns["surge"][row]
+        surge = surge + _PACE * (np.clip(residual, -30, 30) - surge)
+        columns["surge"][row] = surge
+        share = np.divide(sums[GAIN], sums[MASS], out=np.zeros(len(row)), where=sums[MASS] > 0)
+        score = np.stack([share + _SHARE * sums[MORE] / WINDOW, _SHARE * sums[LESS] / WINDOW - share, np.abs(surge)])
+        return score, sums, surge
+
+    def _likelihoods(self, columns: Columns, hours: Hours) -> Floats:
+        """Log ratios of values a fifth lower (higher) having been seen at this hour, against values as they are."""
+        row, daily = hours.row, _DAILY[hours.hour]
+        ripe = columns["times"][daily, row] >= DEPTH - 3
+        before = columns["seen"][daily * DEPTH + np.arange(DEPTH)[:, None], row]
+        step = (_level(hours) - before) / _WIDTH
+        known = ~np.isnan(step)
+        number = np.maximum(known.sum(axis=0), 1)
+        step = np.where(known, step, np.inf)
+
+        def alike(to: float) -> Floats:
+            share: Floats = (1 / (1 + (step - to) ** 2) ** 2).sum(axis=0) / number
+            return share
+
+        other = np.stack([np.max([alike(to) for to in way], axis=0) for way in SHIFTS / _WIDTH])
+        ratio = np.log((other + _RARE) / (alike(0.0) + _RARE))
+        return np.where(ripe, np.clip(ratio, -_CAP, _CAP), 0.0)
+
+    def _learn(self, columns: Columns, hours: Hours, free: NDArray[np.bool_]) -> None:
+        row, daily = hours.row[free], _DAILY[hours.hour[free]]
+        times = columns["times"][daily, row]
+        columns["seen"][daily * DEPTH + times % DEPTH, row] = _level(hours)[free]
+        columns["times"][daily, row] = np.where(times == 255, 256 - DEPTH, times + 1)
+        if hours.settled.any():
+            for name in ("parts", "sums", "surge"):
+                columns[name][..., hours.row[hours.settled]] = 0
 
     def _finding(
         self,
@@ -187,79 +232,52 @@ class Seasonal:
         context: Context,
         time: tuple[int, int],
         levels: tuple[float, float, float],
-        severity: Severity,
-        confidence: float,
+        grade: tuple[Severity, float],
         *,
         active: bool,
         settled: bool,
     ) -> Finding:
-        begin, end = time
         observed, expected, band = levels
         low, high = expected - band, expected + band
-        point = point_of(key.kind, key.point)
-        unit = point.unit if point else ""
         if is_interval(key):
-            low, what = max(low, 0.0), Text("用量", "consumption")
-        else:
-            what = point.title if point else Text(key.point, key.point)
-        seen, due, least, most = (in_words(key, value) for value in (observed, expected, low, high))
-        where, since = context.where(key), context.when(key, begin)
-        way = Text("高于", "above") if observed > expected else Text("低于", "below")
-        reason = Text(
-            f"{where.zh}：自{since}起{what.zh}{way.zh}常态，平均{seen}，预期{due}（{least}～{most}）",
-            f"{where.en}: {what.en} {way.en} normal since {since}: {seen} on average, "
-            f"expected {due} ({least} to {most})",
-        )
+            low = max(low, 0.0)
+        what, more = what_of(key), observed > expected
+        way = Text("高于常态", "above normal") if more else Text("低于常态", "below normal")
+        over = Text(f"{what.zh}已恢复常态", f"{what.en} is back to normal")
         if settled:
-            reason = Text(
-                f"{where.zh}：{what.zh}自{since}起改变后一直持续，已作为新的常态",
-                f"{where.en}: {what.en} changed at {since} and stayed so; this is now taken as normal",
+            since = context.when(key, time[0])
+            over = Text(
+                f"{what.zh}自{since}起改变后一直持续，已作为新的常态",
+                f"{what.en} changed at {since} and stayed so; this is now taken as normal",
             )
-        elif not active:
-            reason = Text(f"{where.zh}：{what.zh}已恢复常态", f"{where.en}: {what.en} is back to normal")
-        costs = is_interval(key) and unit == "kWh"
-        return Finding(
-            series=key,
-            rule=self.rule.name,
-            begin=begin,
-            end=end,
-            observed=observed,
-            expected=expected,
-            low=low,
-            high=high,
-            unit=unit,
-            severity=severity,
-            confidence=confidence,
-            reason=reason,
+        cause: Cause = "changed_use"
+        if more:
+            cause = "leak" if key.kind.startswith("water") else "left_on"
+        return explain(
+            self.rule,
+            key,
+            context,
+            time,
+            Level(observed, expected, low, high),
+            Said(Text(f"{what.zh}{way.zh}", f"{what.en} {way.en}"), over),
             active=active,
-            cost_kwh_per_hour=max(observed - expected, 0.0) * HOUR / (15 * MINUTE) if costs else 0.0,
+            cause=cause,
+            severity=grade[0],
+            confidence=grade[1],
         )
 
 
-_METERED = frozenset({"power", "flow", "voltage", "current"})
+def _erratic(key: SeriesKey) -> bool:
+    """Whether a series is of something that is used less evenly than electricity is."""
+    kind = kinds().get(key.kind.removesuffix(INTERVAL_SUFFIX))
+    return kind is not None and kind.carrier in {"water", "gas", "heat"}
+
+
+def _level(hours: Hours) -> Floats:
+    """Values by their logarithm, where nothing is as little as half a spread."""
+    return np.log(np.maximum(hours.value, 0.5 * hours.scale))
+
 
 _DAILY = np.arange(HOURS) % 24 + np.where(np.arange(HOURS) >= WEEKEND, 24, 0)
-"""The hour of the kind of day (workday 0..23, day off 24..47) of each hour of the week."""
 
 DETECTOR = Seasonal()
-
-
-def _rate(weight: NDArray[np.float64], hours: NDArray[np.float64], memory: float) -> NDArray[np.float64]:
-    """How much a new value counts: a plain mean while young, exponentially forgetting after `memory` hours."""
-    share: NDArray[np.float64] = np.maximum(weight / (hours + weight), 1 - np.exp(-weight / memory))
-    return share
-
-
-def _shift(columns: Columns, row: NDArray[np.intp], by: NDArray[np.float64]) -> None:
-    """Move the whole profile of some series by so many of their spreads, and let what comes next shape it quickly."""
-    step = by * np.maximum(SIGMA * columns["spread"][:, row], FLOOR * columns["size"][row])
-    columns["day"][:, row] += step
-    columns["week"][:, row] += step[_DAILY]
-    columns["week_hours"][:, row] = np.minimum(columns["week_hours"][:, row], 1.0)
-    columns["day_hours"][:, row] = np.minimum(columns["day_hours"][:, row], 4.0)
-
-
-def _put(cells: NDArray[np.float64], row: NDArray[np.intp], values: NDArray[np.float64]) -> None:
-    """Write the cells of some series, line by line: ten times as fast as one assignment through both axes."""
-    for line, new in zip(cells, values, strict=True):
-        line[row] = new

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from analytics.detect.core import Context, Rule
-from schema.finding import Finding
+from schema.finding import Evidence, Finding
 from schema.instant import MINUTE, SECOND
 from schema.series import SeriesKey
 from schema.text import Text
@@ -24,13 +24,15 @@ RULE = Rule(
 class Watch(NamedTuple):
     """A device by any of its series, its newest reading (None: never), its expected interval in s.
 
-    `replay` marks one that sends history: it is never silent.
+    `replay` marks one that sends history: it is never silent. Of one that is `gone` its last will said so: nobody need
+    wait for its turns.
     """
 
     series: SeriesKey
     last: int | None
     interval: float
     replay: bool = False
+    gone: bool = False
 
 
 def silent(
@@ -45,7 +47,7 @@ def silent(
     for watch in watches:
         device = watch.series._replace(point="")
         away = 0 if watch.last is None or watch.replay else context.now - watch.last
-        patience = max(MISSED * watch.interval * SECOND, AT_LEAST)
+        patience = AT_LEAST if watch.gone else max(MISSED * watch.interval * SECOND, AT_LEAST)
         if away > patience:
             still.add(device)
         if (device in still) != (device in quiet):
@@ -56,7 +58,10 @@ def silent(
 def _finding(device: SeriesKey, watch: Watch, context: Context, away: int, patience: float, *, active: bool) -> Finding:
     last = context.now if watch.last is None else watch.last
     where = context.where(device)
-    if active:
+    if active and watch.gone:
+        since = context.when(device, last)
+        reason = Text(f"{where.zh}：自{since}起与消息服务断开", f"{where.en}: away from the broker since {since}")
+    elif active:
         minutes, seconds = away / MINUTE, watch.interval
         every = (
             (f"{seconds:.3g}秒", f"{seconds:.3g} s")
@@ -69,7 +74,7 @@ def _finding(device: SeriesKey, watch: Watch, context: Context, away: int, patie
             f"{every[1]}",
         )
     else:
-        reason = Text(f"{where.zh}：数据已恢复", f"{where.en}: readings are back")
+        reason = Text(f"{where.zh}：已恢复通信", f"{where.en}: is back")
     return Finding(
         series=device,
         rule=RULE.name,
@@ -84,4 +89,6 @@ def _finding(device: SeriesKey, watch: Watch, context: Context, away: int, patie
         confidence=1.0,
         reason=reason,
         active=active,
+        cause="network",
+        evidence=(Evidence(watch.series, last, context.now),),
     )

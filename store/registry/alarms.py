@@ -1,5 +1,6 @@
 """Alarms, their history, and the notifications they cause; values are columns, never part of the fingerprint."""
 
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, select, text
@@ -13,7 +14,12 @@ class Alarm(Base):
     """The lifecycle of one cause: at most one that is not closed per fingerprint (site, device, point, rule).
 
     `phase` is as in ISA-18.2: unacknowledged, acknowledged (both active), returned (to normal, not acknowledged),
-    closed. `begin` and `end` are instants of the evidence, `end` the newest; `opened` and `closed` are the platform's.
+    closed; before that pending, while its on-delay runs. `due` is when the on-delay, or else the off-delay, is over.
+    `begin` and `end` are instants of the evidence, `end` the newest; `opened`, `raised` (the last time) and `closed`
+    are the platform's. `root` is the alarm that explains this one, which may be `suppressed` by design because of it;
+    `removed` is from service, by a person. `tier` is how far up the roster it was told. `cause` and `verdict` ("true",
+    "false") are what people found, `cause_class` what the detector took it for. `evidence` holds under "readings" the
+    series and spans that say so, as rows of (building, kind, device, point, begin, end).
     """
 
     __tablename__ = "alarm"
@@ -45,10 +51,23 @@ class Alarm(Base):
     unit: Mapped[str]
     confidence: Mapped[float]
     cost_kwh_per_hour: Mapped[float]
+    cost_yuan_per_hour: Mapped[Decimal | None]
+    cost_kgco2_per_hour: Mapped[float | None]
+    cause_class: Mapped[str | None]
+    evidence: Mapped[dict[str, Any] | None]
     acknowledged_by: Mapped[str | None]
     acknowledged: Mapped[int | None]
     comment: Mapped[str | None]
     shelved_until: Mapped[int | None]
+    raised: Mapped[int] = mapped_column(default=0, server_default="0")
+    due: Mapped[int | None]
+    flapping: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    root: Mapped[int | None]
+    suppressed: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    removed: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    tier: Mapped[int] = mapped_column(default=1, server_default="1")
+    cause: Mapped[str | None]
+    verdict: Mapped[str | None]
 
     __table_args__ = (
         Index("alarm_by_cause", "site", "device", "point", "rule", "end"),
@@ -83,6 +102,10 @@ class Alarm(Base):
         """Whether somebody put it aside for now."""
         return self.shelved_until is not None and now < self.shelved_until
 
+    def quiet(self, now: int) -> bool:
+        """Whether nobody is to be told of it: shelved, suppressed by design, or out of service."""
+        return self.suppressed or self.removed or self.shelved(now)
+
 
 class AlarmStep(Base):
     """One step in the life of an alarm: when, from where to where, through what, by whom (empty: the platform)."""
@@ -100,9 +123,10 @@ class AlarmStep(Base):
 
 
 class Notification(Base):
-    """A message to one channel, written with the change it tells of; `state` is pending, sent or failed.
+    """A message to one channel, written with the change it tells of; `state` is pending, sent, failed or withdrawn.
 
-    Those sent together share `message`, the id of the first; `tried` is the last attempt.
+    Those of one `topic` that are due together make one message; rows sent together share `message`, the id of the
+    first. `tried` is the last attempt.
     """
 
     __tablename__ = "notification"
@@ -110,6 +134,7 @@ class Notification(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     alarm: Mapped[int] = mapped_column(ForeignKey("alarm.id"), index=True)
     channel: Mapped[str]
+    topic: Mapped[str] = mapped_column(default="", server_default="")
     priority: Mapped[str]
     title: Mapped[str]
     body: Mapped[str]
@@ -127,8 +152,9 @@ class Notification(Base):
 
 
 def open_alarms(session: Session, site: str | None = None) -> list[Alarm]:
-    """The alarms that still ask for something, also shelved ones, newest first."""
-    query: Any = select(Alarm).where(Alarm.phase != "closed").order_by(Alarm.begin.desc(), Alarm.id.desc())
+    """The alarms that still ask for something, also those nobody is told of, newest first."""
+    query: Any = select(Alarm).where(Alarm.phase.not_in(("closed", "pending")))
+    query = query.order_by(Alarm.begin.desc(), Alarm.id.desc())
     if site is not None:
         query = query.where(Alarm.site == site)
     return list(session.scalars(query))
@@ -136,10 +162,15 @@ def open_alarms(session: Session, site: str | None = None) -> list[Alarm]:
 
 def past_alarms(session: Session, site: str, start: int, end: int) -> list[Alarm]:
     """The alarms of a site with evidence in [start, end), open or closed, newest first."""
-    query = select(Alarm).where(Alarm.site == site, Alarm.end >= start, Alarm.begin < end)
+    query = select(Alarm).where(Alarm.site == site, Alarm.end >= start, Alarm.begin < end, Alarm.phase != "pending")
     return list(session.scalars(query.order_by(Alarm.begin.desc(), Alarm.id.desc())))
 
 
 def history(session: Session, alarm: int) -> list[AlarmStep]:
     """Every step of an alarm, oldest first."""
     return list(session.scalars(select(AlarmStep).where(AlarmStep.alarm == alarm).order_by(AlarmStep.id)))
+
+
+def channels_told(session: Session) -> set[str]:
+    """The names of the channels that anything was ever sent to."""
+    return set(session.scalars(select(Notification.channel).distinct()))

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, BigInteger, Integer, Numeric, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
-from schema.errors import RetryLater, Stop
+from schema.errors import Reject, RetryLater, Stop
 
 
 class Base(DeclarativeBase):
@@ -42,7 +42,10 @@ class Registry:
         self._read = sessionmaker(self.engine.execution_options(reads_only=True), expire_on_commit=False)
 
     def writing(self) -> AbstractContextManager[Session]:
-        """One transaction: committed at the end, rolled back on any error; RetryLater when the database is away."""
+        """One transaction: committed at the end, rolled back on any error; RetryLater when the database is away.
+
+        Reject for a value that this database cannot hold, such as a text with NUL in PostgreSQL.
+        """
         return _transaction(self._write)
 
     def reading(self) -> AbstractContextManager[Session]:
@@ -66,6 +69,8 @@ def _transaction(factory: sessionmaker[Session]) -> Iterator[Session]:
             yield session
     except OperationalError as error:
         raise RetryLater(f"registry database: {error.orig}") from error
+    except DataError as error:
+        raise Reject("not_storable", f"{error.orig}") from error
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import date
-from typing import NamedTuple
 
 from sqlalchemy import ForeignKey, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from schema.coefficient import Coefficient
 from store.registry.base import Base
 
 
@@ -60,19 +60,6 @@ class ColdLimit(Base):
     device: Mapped[str] = mapped_column(primary_key=True)
     low: Mapped[float | None]
     high: Mapped[float]
-
-
-class Coefficient(NamedTuple):
-    """A factor row's content."""
-
-    name: str
-    value: float
-    unit: str
-    source: str
-    region: str
-    basis: str
-    valid_from: date
-    valid_to: date | None
 
 
 def targets(session: Session, site: str, on: date) -> list[Target]:

@@ -8,6 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import func, select
 from sqlalchemy.exc import DatabaseError, OperationalError
 
@@ -35,7 +36,7 @@ def configuration() -> Config:
 
 
 def upgrade(registry: Registry) -> None:
-    """Create or upgrade every table, one process at a time; RetryLater when it is away, Stop when it is damaged."""
+    """Create or upgrade every table, one process at a time; RetryLater when away, Stop when damaged or too new."""
     try:
         with registry.engine.connect() as connection:
             if connection.dialect.name == "postgresql":
@@ -49,6 +50,8 @@ def upgrade(registry: Registry) -> None:
         raise RetryLater(f"registry database: {error.orig}") from error
     except DatabaseError as error:
         raise Stop(f"registry database: {error.orig}; put a backup in its place") from error
+    except CommandError as error:
+        raise Stop(f"registry database: {error}: a newer version made it; install that one") from error
 
 
 def pending(registry: Registry) -> int:

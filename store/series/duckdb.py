@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from schema.batch import Batch
 from schema.errors import RetryLater, Stop
+from schema.instant import DAY, MINUTE
 from schema.series import SeriesKey
 from store.series.port import Aggregate, PartialWrite
 from store.series.rows import surviving
@@ -24,7 +25,17 @@ CREATE TABLE IF NOT EXISTS reading (sid INTEGER, time BIGINT, value DOUBLE, qual
 _KEY = SeriesKey._fields
 _Columns = dict[str, NDArray[Any]]
 _open: set[Path] = set()
+# Else it keeps what it wrote or read in memory up to four fifths of the machine's; beyond the limit it sorts on disk.
+_MEMORY = "256MB"
 _NEVER = np.iinfo(np.int64).min
+_NEAR = (20 * MINUTE, DAY)
+_EVER = 2**62
+_BACKWARD = (
+    "SELECT code, unnest(max(time, $count)) AS time, unnest(arg_max(value, time, $count)) AS value, "
+    "unnest(arg_max(quality, time, $count)) AS quality FROM reading JOIN asked USING (sid) "
+    "WHERE time >= $low AND time < $high GROUP BY code"
+)
+_FORWARD = _BACKWARD.replace("max(", "min(")
 
 
 class DuckStore:
@@ -37,7 +48,7 @@ class DuckStore:
         if self._path in _open:
             raise Stop(f"{path} is already open in this process: pass the open store on")
         try:
-            self._db = duckdb.connect(str(path))
+            self._db = duckdb.connect(str(path), config={"memory_limit": _MEMORY})
         except duckdb.IOException as error:
             if "lock" in str(error):
                 advice = f"{path} is open in another process: end that one, or give every service one InfluxDB"
@@ -78,22 +89,47 @@ class DuckStore:
             code, sids = code[held], sids[held]
             return Batch(tuple(keys), code, newest.time[sids], newest.value[sids], newest.quality[sids])
 
-    def read(self, keys: Sequence[SeriesKey], start: int, end: int, *, margin: bool = False) -> Batch:
+    def read(self, keys: Sequence[SeriesKey], start: int, end: int, *, margin: int = 0) -> Batch:
         """See SeriesStore."""
-        inside = (
-            "SELECT code, time, value, quality FROM reading JOIN asked USING (sid) WHERE time >= $start AND time < $end"
+        found = self._query(
+            "SELECT code, time, value, quality FROM reading JOIN asked USING (sid) "
+            "WHERE time >= $start AND time < $end ORDER BY code, time",
+            keys,
+            start=start,
+            end=end,
         )
-        before = (
-            "SELECT code, max(time), arg_max(value, time), arg_max(quality, time) FROM reading JOIN asked USING (sid) "
-            "WHERE time < $start GROUP BY code"
-        )
-        after = (
-            "SELECT code, min(time), arg_min(value, time), arg_min(quality, time) FROM reading JOIN asked USING (sid) "
-            "WHERE time >= $end GROUP BY code"
-        )
-        query = f"{inside} UNION ALL {before} UNION ALL {after}" if margin else inside
-        found = self._query(f"FROM ({query}) ORDER BY code, time", keys, start=start, end=end)
-        return Batch(tuple(keys), found["code"], found["time"], found["value"], found["quality"])
+        inside = Batch(tuple(keys), found["code"], found["time"], found["value"], found["quality"])
+        if not margin:
+            return inside
+        beside = [self._edge(keys, margin, start, forward=False), self._edge(keys, margin, end, forward=True)]
+        every = Batch.concat([inside, *beside])
+        place = {key: code for code, key in enumerate(keys)}
+        code = np.array([place[key] for key in every.keys], np.int32)[every.code] if len(every) else every.code
+        order = np.lexsort((every.time, code))
+        return Batch(tuple(keys), code[order], every.time[order], every.value[order], every.quality[order])
+
+    def _edge(self, keys: Sequence[SeriesKey], count: int, at: int, *, forward: bool) -> Batch:
+        """Up to `count` readings of each series next to an instant: before it, or from it on."""
+        # How many to keep must be a constant of the statement.
+        query = _FORWARD if forward else _BACKWARD
+        query = query.replace("$count", str(count))
+        parts: list[Batch] = []
+        with self._writing:
+            code, sids = self._known(keys)
+            if forward:
+                code = code[self._newest.time[sids] >= at]
+        missing = [keys[place] for place in code.tolist()]
+        # A search through the whole file is for those that have not so many nearby.
+        for reach in (*_NEAR, _EVER):
+            if not missing:
+                break
+            low, high = (at, min(at + reach, _EVER)) if forward else (max(at - reach, -_EVER), at)
+            found = self._query(query, missing, low=low, high=high)
+            enough = np.bincount(found["code"], minlength=len(missing)) == count
+            rows = Batch.of(missing, found["code"], found["time"], found["value"], found["quality"])
+            parts.append(rows if reach == _EVER else rows.take(enough[rows.code]))
+            missing = [key for key, whole in zip(missing, enough.tolist(), strict=True) if not whole]
+        return Batch.concat(parts)
 
     def aggregate(self, keys: Sequence[SeriesKey], start: int, end: int, every: int) -> Aggregate:
         """See SeriesStore."""

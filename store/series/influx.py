@@ -36,9 +36,9 @@ class InfluxStore:
         self._database = settings.database
         self._http = Http(settings)
         self._client = ClientWriter(settings) if settings.version > 1 else None
-        self._writing = Writing(self._http, self._client.write if self._client else self._http.write)
         self._memo = Memo() if settings.version == 1 else None
         self._pool = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="influx")
+        self._writing = Writing(self._http, self._client.write if self._client else self._http.write, self._pool)
         # The newest instant of each series never goes back, so what was seen bounds the next search.
         self._seen: dict[SeriesKey, int] = {}
 
@@ -71,7 +71,7 @@ class InfluxStore:
         rows = [(code, *found[key]) for code, key in enumerate(keys) if key in found]
         return _batch(keys, [np.array(rows, np.float64).reshape(-1, 4)])
 
-    def read(self, keys: Sequence[SeriesKey], start: int, end: int, *, margin: bool = False) -> Batch:
+    def read(self, keys: Sequence[SeriesKey], start: int, end: int, *, margin: int = 0) -> Batch:
         """See SeriesStore."""
         code = {key: place for place, key in enumerate(keys)}
         spans = weeks(start, end) if end - start > 4 * WEEK else [(start, end)]
@@ -87,7 +87,7 @@ class InfluxStore:
         ]
         parts = [_rows(tables)]
         if margin:
-            parts += [_one(place, row) for place, row in self._margins(keys, start, end)]
+            parts.append(self._margins(keys, start, end, margin))
         return _batch(keys, parts)
 
     def aggregate(self, keys: Sequence[SeriesKey], start: int, end: int, every: int) -> Aggregate:
@@ -170,17 +170,29 @@ class InfluxStore:
                     time, value, quality = table.values[0]
                     found[key] = (time, value, int(quality or 0))
 
-    def _margins(self, keys: Sequence[SeriesKey], start: int, end: int) -> Iterator[tuple[int, tuple[int, float, int]]]:
-        """The readings next to [start, end), searched for nearby first."""
-        before: dict[SeriesKey, tuple[int, float, int]] = {}
-        after: dict[SeriesKey, tuple[int, float, int]] = {}
-        for near in (DAY, 30 * DAY):
-            self._edge(keys, [_within(start - near, start)], "DESC", before)
-            self._edge(keys, [_within(end, end + near)], "ASC", after)
-        self._edge(keys, [f"time < {start}u"], "DESC", before)
-        self._edge(keys, [f"time >= {end}u"], "ASC", after)
-        for place, key in enumerate(keys):
-            yield from ((place, found[key]) for found in (before, after) if key in found)
+    def _margins(self, keys: Sequence[SeriesKey], start: int, end: int, count: int) -> NDArray[np.float64]:
+        """Up to `count` readings of each series on either side of [start, end), searched for nearby first."""
+        before = [_within(start - DAY, start), _within(start - 30 * DAY, start), f"time < {start}u"]
+        after = [_within(end, end + DAY), _within(end, end + 30 * DAY), f"time >= {end}u"]
+        code = {key: place for place, key in enumerate(keys)}
+        parts = []
+        for spans, order in ((before, "DESC"), (after, "ASC")):
+            missing = set(keys)
+            for span in spans:
+                groups = list(_groups([key for key in keys if key in missing]))
+                first = f"{ql.TAGS} ORDER BY time {order} LIMIT {count}"
+                results = self._ask(
+                    [ql.select(_value(point), kind, (span, ql.devices(of)), first) for kind, point, of in groups]
+                )
+                tables = [
+                    (key, table.values)
+                    for (_, point, _), result in zip(groups, results, strict=True)
+                    for table in result.series
+                    if (key := table.key(point)) in missing and (len(table.values) == count or span == spans[-1])
+                ]
+                parts.append(_rows([(code[key], values) for key, values in tables]))
+                missing -= {key for key, _ in tables}
+        return np.concatenate(parts)
 
     def _buckets(self, keys: tuple[SeriesKey, ...], spans: list[tuple[int, int]], every: int) -> list[Aggregate]:
         """One answer a span."""
@@ -233,10 +245,6 @@ def _rows(tables: list[tuple[int, list[list[Any]]]]) -> NDArray[np.float64]:
     codes = np.repeat([float(code) for code, _ in tables], [len(values) for _, values in tables])
     held = np.isfinite(numbers[:, 1])
     return np.column_stack([codes, np.nan_to_num(numbers)])[held]
-
-
-def _one(code: int, row: tuple[int, float, int]) -> NDArray[np.float64]:
-    return np.array([[code, *row]], np.float64)
 
 
 def _batch(keys: Sequence[SeriesKey], parts: list[NDArray[np.float64]]) -> Batch:

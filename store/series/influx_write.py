@@ -3,6 +3,8 @@
 import re
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,27 +13,28 @@ from schema.batch import Batch
 from schema.series import SeriesKey
 from store.series import influx_ql as ql
 from store.series.influx_http import Http, Refused
-from store.series.influx_lines import QUALITY_SUFFIX, lines, storable_rows
+from store.series.influx_lines import QUALITY_SUFFIX, in_order, lines, storable_rows
 from store.series.port import PartialWrite
 
 # Half of InfluxDB's default max-body-size of 25 MB.
 _BODY = 12_000_000
-_ROWS = 5000
+_ROWS = 10_000
 _NEVER = np.iinfo(np.int64).min
 _CONFLICT = re.compile(r'input field \\*"(?P<field>.*?)\\*" on measurement \\*"(?P<measurement>.*?)\\*" is type')
 _DROPPED = re.compile(r"dropped=(\d+)")
 
 
 class Writing:
-    """Writes batches through `post`, which stores one request of lines or raises Refused; thread-safe.
+    """Writes batches through `post`, which stores one request of lines or raises Refused, in threads; thread-safe.
 
     A value says its quality in a field of its own only where it is not MEASURED, or where a MEASURED value may replace
     one that was not; for the latter one process writes a series.
     """
 
-    def __init__(self, http: Http, post: Callable[[bytes], None]) -> None:
+    def __init__(self, http: Http, post: Callable[[bytes], None], pool: Executor) -> None:
         self._http = http
         self._post = post
+        self._pool = pool
         self._lock = threading.Lock()
         self._flagged: dict[SeriesKey, int] = {}
         self._flags_known: set[str] = set()
@@ -43,12 +46,13 @@ class Writing:
         refused = [np.flatnonzero(~good)] if len(rows) < len(batch) else []
         details = ["not a finite number, or an id or instant that cannot be stored"] if refused else []
         if len(rows):
+            rows = in_order(batch, rows)
             marked = self._marked(batch.take(rows))
-            for first in range(0, len(rows), _ROWS):
-                chunk = slice(first, first + _ROWS)
-                for lost, detail in self._send(batch, rows[chunk], marked[chunk]):
-                    refused.append(lost)
-                    details.append(detail)
+            parts = [slice(first, first + _ROWS) for first in range(0, len(rows), _ROWS)]
+            sent = self._pool.map(lambda part: list(self._send(batch, rows[part], marked[part])), parts)
+            for lost, detail in chain.from_iterable(sent):
+                refused.append(lost)
+                details.append(detail)
         if refused:
             raise PartialWrite(np.unique(np.concatenate(refused)), "; ".join(dict.fromkeys(details))[:500])
 
@@ -57,13 +61,12 @@ class Writing:
     ) -> Iterator[tuple[NDArray[np.intp], str]]:
         """Store rows; what the server will never take, with its reason. Ends: every repeat sends fewer rows."""
         part = batch.take(rows)
-        sent = lines(part, marked)
-        body = "\n".join(sent).encode()
+        body, sent = lines(part, marked)
         if len(body) <= _BODY or len(rows) == 1:
             try:
                 self._post(body)
             except Refused as refusal:
-                lost = _lost(str(refusal), part, len(sent))
+                lost = _lost(str(refusal), part, sent)
                 if lost.any():
                     yield rows[lost], str(refusal)
                     if not lost.all():

@@ -49,10 +49,10 @@ class SeriesStore(Protocol):
     def latest(self, keys: Sequence[SeriesKey]) -> Batch:
         """The newest reading of each series; a series without any is left out."""
 
-    def read(self, keys: Sequence[SeriesKey], start: int, end: int, *, margin: bool = False) -> Batch:
+    def read(self, keys: Sequence[SeriesKey], start: int, end: int, *, margin: int = 0) -> Batch:
         """Readings with start <= time < end, ordered by series (as asked) and time.
 
-        With `margin`, also the last reading before `start` and the first at or after `end` of each series.
+        With `margin`, also the last so many readings before `start` and the first at or after `end` of each series.
         """
 
     def aggregate(self, keys: Sequence[SeriesKey], start: int, end: int, every: int) -> Aggregate:

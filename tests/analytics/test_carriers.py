@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from analytics.carriers import SEED, Amount, convert
+from schema.coefficient import Coefficient
 from store.registry.base import Registry
-from store.registry.goals import Coefficient, factors, publish
+from store.registry.goals import factors, publish
 from store.registry.migrate import tables
 
 DAY = date(2023, 6, 1)

@@ -13,7 +13,6 @@ import pytest
 
 from analytics.carriers import SEED
 from analytics.overview import Overview, overview
-from analytics.settling import settle
 from schema.batch import Batch
 from schema.errors import Reject
 from schema.event import Meal, Pass, PlateWaste
@@ -28,6 +27,7 @@ from store.registry.migrate import tables
 from store.registry.places import Device, Site
 from store.registry.worklist import Work
 from store.series.duckdb import DuckStore
+from tests.analytics.test_settling import settle
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NOW = to_micros(datetime(2026, 11, 18, 10, 7, tzinfo=ZONE))

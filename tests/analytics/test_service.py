@@ -12,6 +12,7 @@ from schema.errors import RetryLater
 from schema.instant import HOUR, MINUTE, to_micros
 from schema.series import SeriesKey
 from store.registry import worklist
+from store.registry.alarms import open_alarms
 from store.registry.base import Registry
 from store.registry.migrate import tables
 from store.registry.places import Device, Site
@@ -73,5 +74,36 @@ def test_what_was_taken_when_the_store_died_is_settled_later(
         assert store.read([KEY.intervals()], BEGIN, BEGIN + HOURS * HOUR).value.sum() == pytest.approx(HOURS)
     with registry.reading() as session:
         assert not session.query(worklist.Unsettled).count()
+    store.close()
+    registry.close()
+
+
+def test_an_agent_that_is_gone_explains_the_silence_behind_it(tmp_path: Path, registry: Registry) -> None:
+    """Its last will says so; it need never have sent a reading of its own."""
+    gone = BEGIN + HOUR
+    now = [gone]
+    store = open_store(f"duckdb:///{tmp_path}/readings.duckdb")
+    store.write(Batch.of([KEY], [0, 0], [gone - 2 * MINUTE, gone - MINUTE], [1.0, 2.0]))
+    with registry.writing() as session:
+        meter = session.get_one(Device, ("demo", "elec-1"))
+        meter.agent, meter.interval = "box", 15.0
+        box = Device(site="demo", id="box", building="agents", kind="agent", title_zh="盒", title_en="Box", interval=0)
+        box.state, box.state_since = "offline", gone
+        session.add(box)
+    service = Analytics(store, registry, lambda: now[0])
+    for minutes in (0, 1.5, 10):
+        now[0] = gone + round(minutes * MINUTE)
+        service.step()
+    with registry.writing() as session:
+        known = {alarm.device: alarm for alarm in open_alarms(session)}
+        assert (known["elec-1"].suppressed, known["elec-1"].root) == (True, known["box"].id)
+        assert known["box"].reason.en.startswith("Box: away from the broker since")
+        session.get_one(Device, ("demo", "box")).state = "online"
+    store.write(Batch.of([KEY], [0], [gone + 11 * MINUTE], [3.0]))
+    now[0] = gone + 11 * MINUTE
+    service.step()
+    with registry.reading() as session:
+        assert [alarm.device for alarm in open_alarms(session)] == ["box"], "nobody heard of the meter's"
+    service.save()
     store.close()
     registry.close()

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analytics import rules
 from analytics.service import Analytics
-from analytics.settling import settle
+from analytics.settling import Ground, prepare
 from schema.batch import Batch
 from schema.instant import DAY, HOUR, MINUTE
 from schema.series import Quality, SeriesKey
@@ -23,6 +24,13 @@ from store.series.duckdb import DuckStore
 BEGIN = 1_789_948_800_000_000
 NOW = BEGIN + 2 * DAY
 KEYS = tuple(SeriesKey("demo", "hall", "electricity_meter", name, "energy") for name in ("m1", "m2"))
+
+
+def settle(store: DuckStore, work: list[Work], ground: Ground | None = None) -> Batch:
+    """Write what is settled; all that lies next to the work."""
+    settled = prepare(store, work, ground or Ground())
+    store.write(settled.rows)
+    return settled.told
 
 
 class Bench:
@@ -99,7 +107,7 @@ registers = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 36 * 60)), min_
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=registers, data=st.data())
 def test_any_order_duplication_and_kill_ends_in_the_same_bits(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, int, float]], data: st.DataObject
@@ -184,5 +192,32 @@ def test_a_register_behind_transformers_rolls_over_at_its_own_width(bench: Bench
     work = [Work(KEYS[0], BEGIN, BEGIN + 15 * MINUTE)]
     [reset] = settle(bench.store, work).value.tolist()
     assert reset == 0.0
-    [counted] = settle(bench.store, work, {("demo", "m1"): 40e6}).value.tolist()
+    [counted] = settle(bench.store, work, Ground(widths={("demo", "m1"): 40e6})).value.tolist()
     assert counted == pytest.approx(20.0)
+
+
+def test_a_late_reading_fills_the_gaps_again_that_it_taught(bench: Bench) -> None:
+    """A gap on the National Day holiday, taught by Mid-Autumn's, of which one hour is late."""
+    hours = [hour for hour in range(10 * 24) if hour != 98] + [12 * 24]
+    registers = Batch.of(
+        KEYS[:1],
+        [0] * len(hours),
+        BEGIN + np.array(hours) * HOUR,
+        [float(hour // 24 * 100 + hour % 24) for hour in hours],
+    )
+    bench.stored(registers)
+    settle(bench.store, [Work(KEYS[0], BEGIN, BEGIN + 12 * DAY)])
+    gap = (BEGIN + 10 * DAY, BEGIN + 12 * DAY)
+    before = bench.store.read([KEYS[0].intervals()], *gap)
+    assert set((before.quality >> 2).tolist()) == {rules.PROFILE}
+
+    late = Batch.of(KEYS[:1], [0], [BEGIN + 98 * HOUR], [402.9])
+    bench.store.write(late)
+    work = [Work(KEYS[0], BEGIN + 98 * HOUR, BEGIN + 98 * HOUR)]
+    causes = [(revision.cause, revision.begin < gap[0]) for revision in prepare(bench.store, work, Ground()).revisions]
+    assert set(causes) == {("readings", True), ("history", False)}
+    settle(bench.store, work)
+    after = bench.store.read([KEYS[0].intervals()], *gap)
+    assert after.value.sum() == before.value.sum()
+    assert after.value.tolist() != before.value.tolist()
+    assert prepare(bench.store, work, Ground()).revisions == []

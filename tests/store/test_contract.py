@@ -50,7 +50,7 @@ def everything(store: SeriesStore) -> list[Row]:
 def test_an_empty_store_answers_nothing(store: SeriesStore) -> None:
     assert store.series() == []
     assert len(store.latest([ENERGY])) == 0
-    assert len(store.read([ENERGY], T0, T0 + DAY, margin=True)) == 0
+    assert len(store.read([ENERGY], T0, T0 + DAY, margin=1)) == 0
     assert len(store.aggregate([ENERGY], T0, T0 + DAY, HOUR).time) == 0
     assert len(store.aggregate([ENERGY], T0, T0 + 100 * DAY, HOUR).time) == 0
     assert len(store.read([], T0, T0 + DAY)) == len(store.latest([])) == 0
@@ -93,7 +93,7 @@ def test_a_read_includes_its_start_and_not_its_end(store: SeriesStore) -> None:
 def test_margin_adds_the_neighbours_of_each_series_however_far(store: SeriesStore) -> None:
     store.write(batch((ENERGY, 0, 1.0), (ENERGY, 1, 2.0), (ENERGY, 100, 3.0), (ENERGY, 200, 4.0), (ENERGY, 201, 5.0)))
     store.write(batch((OTHER, -400 * DAY, 6.0), (OTHER, 200 * DAY, 7.0), (WATER, 100, 8.0)))
-    found = store.read([ENERGY, OTHER, WATER], T0 + 50, T0 + 200, margin=True)
+    found = store.read([ENERGY, OTHER, WATER], T0 + 50, T0 + 200, margin=1)
     assert rows(found) == [
         (ENERGY, 1, 2.0, 0),
         (ENERGY, 100, 3.0, 0),
@@ -102,6 +102,16 @@ def test_margin_adds_the_neighbours_of_each_series_however_far(store: SeriesStor
         (OTHER, 200 * DAY, 7.0, 0),
         (WATER, 100, 8.0, 0),
     ]
+
+
+def test_a_wider_margin_adds_as_many_as_there_are(store: SeriesStore) -> None:
+    store.write(batch(*((ENERGY, hour * HOUR, float(hour)) for hour in range(0, 60, 5)), (OTHER, -90 * DAY, 7.0)))
+    found = store.read([OTHER, ENERGY], T0 + 26 * HOUR, T0 + 32 * HOUR, margin=3)
+    assert rows(found) == [
+        (OTHER, -90 * DAY, 7.0, 0),
+        *((ENERGY, hour * HOUR, float(hour), 0) for hour in (15, 20, 25, 30, 35, 40, 45)),
+    ]
+    assert len(store.read([ENERGY], T0, T0 + HOUR, margin=100)) == 12
 
 
 def test_latest_is_the_newest_in_time_not_in_arrival(store: SeriesStore) -> None:
@@ -229,7 +239,7 @@ def test_a_thousand_series_at_once(store: SeriesStore) -> None:
     assert rows(store.latest(keys)) == [
         (key, 9 * MINUTE, number + (T0 + 9 * MINUTE) % 7, 0) for number, key in enumerate(keys)
     ]
-    found = store.read(keys, T0 + 4 * MINUTE, T0 + 6 * MINUTE, margin=True)
+    found = store.read(keys, T0 + 4 * MINUTE, T0 + 6 * MINUTE, margin=1)
     assert found.code.tolist() == np.repeat(np.arange(1000), 4).tolist()
     assert found.time.tolist() == [T0 + minute * MINUTE for minute in (3, 4, 5, 6)] * 1000
 

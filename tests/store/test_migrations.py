@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
-from schema.errors import RetryLater
+from schema.errors import RetryLater, Stop
 from store.registry.base import Registry
 from store.registry.migrate import configuration, pending, tables, upgrade
 from store.registry.places import Site, sites
@@ -42,6 +42,13 @@ def test_a_second_upgrade_keeps_what_is_there(registry: Registry) -> None:
     upgrade(registry)
     with registry.reading() as session:
         assert [site.title_zh for site in sites(session)] == ["示范"]
+
+
+def test_a_database_of_a_newer_version_is_left_alone(registry: Registry) -> None:
+    with registry.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(Stop, match="'9999': a newer version"):
+        upgrade(registry)
 
 
 def test_the_whole_way_back_leaves_nothing_and_the_way_forth_everything(registry: Registry) -> None:

@@ -2,18 +2,20 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schema.errors import Reject
 from schema.event import Meal, Pass
-from schema.stream import Acknowledged, Position
+from schema.stream import Acknowledged
 from store.registry import deadletters, events, progress, snapshots
 from store.registry.base import Registry
 from store.registry.deadletters import Parked
 from store.registry.events import StoredEvent
-from store.registry.progress import StreamProgress
+from store.registry.progress import Received, StreamProgress
 
 
 def together(*work: Callable[[], None]) -> None:
@@ -46,10 +48,10 @@ def stream(seq: int = 0) -> StreamProgress:
 def test_any_order_and_any_repetition_end_in_the_same_progress(seqs: list[int], data: st.DataObject) -> None:
     row = stream()
     for seq in seqs:
-        progress.merge(row, {seq}, 1)
+        progress.merge(row, [(seq, seq)], 1)
     other = stream()
     for seq in data.draw(st.permutations([*seqs, *seqs])):
-        progress.merge(other, {seq}, 1)
+        progress.merge(other, [(seq, seq)], 1)
     assert progress.acknowledged(row) == progress.acknowledged(other)
 
     received = set(seqs)
@@ -71,7 +73,7 @@ def test_what_an_agent_gave_up_is_counted_once_and_no_longer_missing(messages: l
         durable.add(seq)
         lost += sum(1 for gone in range(floor, low) if gone not in durable)
         floor = max(floor, low)
-        progress.merge(row, {seq}, floor)
+        progress.merge(row, [(seq, seq)], floor)
     assert row.lost == lost
     answer = progress.acknowledged(row)
     assert answer.seq >= floor - 1
@@ -81,23 +83,23 @@ def test_what_an_agent_gave_up_is_counted_once_and_no_longer_missing(messages: l
 
 def test_a_floor_passes_a_gap_and_counts_it() -> None:
     row = stream()
-    progress.merge(row, {1, 2, 5, 9}, 1)
-    assert progress.acknowledged(row) == Acknowledged("e", 2, ((3, 4), (6, 8)))
-    progress.merge(row, {10}, 8)
-    assert progress.acknowledged(row) == Acknowledged("e", 7, ((8, 8),))
+    progress.merge(row, Received([9, 1, 5, 2, 1]).spans(), 1)
+    assert progress.acknowledged(row) == Acknowledged("e", 2, ((3, 4), (6, 8)), 9)
+    progress.merge(row, [(10, 10)], 8)
+    assert progress.acknowledged(row) == Acknowledged("e", 7, ((8, 8),), 10)
     assert row.lost == 4
-    progress.merge(row, {8}, 8)
+    progress.merge(row, [(8, 8)], 8)
     assert progress.acknowledged(row) == Acknowledged("e", 10)
     assert row.lost == 4
 
 
 def test_streams_are_told_apart_by_agent_and_epoch(registry: Registry) -> None:
-    positions = [Position("a", "1", 1), Position("a", "1", 3), Position("a", "2", 1), Position("b", "1", 2)]
+    streams = {("b", "1"): Received([2]), ("a", "1"): Received([3, 1]), ("a", "2"): Received([1])}
     with registry.writing() as session:
-        answers = progress.advance(session, "demo", positions, 0)
-    assert dict(answers[:1]) == {"a": Acknowledged("1", 1, ((2, 2),))}
+        answers = progress.advance(session, "demo", streams, 0)
+    assert dict(answers[:1]) == {"a": Acknowledged("1", 1, ((2, 2),), 3)}
     with registry.writing() as session:
-        again = progress.advance(session, "demo", [Position("a", "1", 2), Position("a", "2", 2)], 0)
+        again = progress.advance(session, "demo", {("a", "1"): Received([2]), ("a", "2"): Received([2])}, 0)
     assert again == [("a", Acknowledged("1", 3)), ("a", Acknowledged("2", 2))]
 
 
@@ -105,11 +107,11 @@ def test_two_ingest_processes_lose_no_position(registry: Registry) -> None:
     def advance(first: int) -> None:
         for seq in range(first, 41, 2):
             with registry.writing() as session:
-                progress.advance(session, "demo", [Position("a", "e", seq)], 0)
+                progress.advance(session, "demo", {("a", "e"): Received([seq])}, 0)
 
     together(lambda: advance(1), lambda: advance(2))
     with registry.writing() as session:
-        assert progress.advance(session, "demo", [Position("a", "e", 41)], 0) == [("a", Acknowledged("e", 41))]
+        assert progress.advance(session, "demo", {("a", "e"): Received([41])}, 0) == [("a", Acknowledged("e", 41))]
 
 
 # Dead letters
@@ -134,6 +136,24 @@ def test_letters_are_kept_whole_up_to_a_size_and_always_counted(registry: Regist
             ("0", b"?", 6),
         ]
         assert session.query(deadletters.DeadLetter).filter_by(size=len(large)).one().payload == large[:-1]
+
+
+def test_what_no_database_can_hold_is_spelled_out(registry: Registry) -> None:
+    """A payload's own words come with halves of letters and with NUL; one that cannot be parked would come for ever."""
+    with registry.writing() as session:
+        deadletters.park(session, [Parked("dayuan/x", "", "", "undeclared_device", "a\0b \ud800", b"\0")], 5)
+        [letter] = deadletters.found(session, deadletters.Search(), limit=1)
+        deadletters.refuse(session, letter.id, "no_place", letter.detail + "\udc80\0")
+    with registry.reading() as session:
+        [letter] = deadletters.found(session, deadletters.Search(text="\\0b"), limit=1)
+    assert (letter.reason, letter.detail) == ("no_place", "a\\0b \\ud800\\udc80\\0")
+
+
+def test_postgresql_refuses_to_look_for_what_it_cannot_hold(registry: Registry) -> None:
+    on_postgres = registry.engine.dialect.name == "postgresql"
+    refused = pytest.raises(Reject, match="not_storable") if on_postgres else nullcontext()
+    with refused, registry.reading() as session:
+        assert deadletters.found(session, deadletters.Search(text="\0"), limit=1) == []
 
 
 def test_the_oldest_letters_make_room(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,8 +50,8 @@ class Analytics:
         self.held += take(self.registry, limit)
 
     def done(self) -> None:
-        for key, low, high in self.held:
-            self.safe[key].update(range(low, high + 1))
+        for work in self.held:
+            self.safe[work.key].update(range(work.low, work.high + 1))
         done(self.registry)
         self.held = []
 
@@ -130,6 +130,23 @@ def test_adding_while_another_takes_and_gives_back_loses_nothing(registry: Regis
     analytics.take()
     analytics.done()
     assert set(range(last + 1)) <= analytics.safe[KEYS[0]]
+
+
+def test_history_told_late_is_marked_until_it_is_worked_in(registry: Registry) -> None:
+    def add_history(low: int, high: int) -> None:
+        with registry.writing() as session:
+            worklist.add(session, [(KEYS[0], low, high)])
+            worklist.hush(session, [(KEYS[0], high)])
+
+    add_history(1, 5)
+    add_history(2, 3)
+    add(registry, (KEYS[0], 8, 9))
+    assert take(registry) == [Work(KEYS[0], 1, 9, quiet=5)]
+    restart(registry)
+    assert take(registry) == [Work(KEYS[0], 1, 9, quiet=5)]
+    done(registry)
+    add(registry, (KEYS[0], 10, 11))
+    assert take(registry) == [Work(KEYS[0], 10, 11)]
 
 
 def test_ingest_waits_while_work_is_given_back(registry: Registry) -> None:
