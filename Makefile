@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock clean
+.PHONY: help run test check fuzz format lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -14,7 +14,7 @@ run: $(STAMP) ## set up what is missing, start the whole platform, stop with Ctr
 	@$(BIN)/dayuan run
 
 test: $(STAMP) check ## set up what is missing, lint, type-check, and run every test
-	@scripts/setup broker influxdb postgres browser serial
+	@scripts/setup broker influxdb postgres browser serial window
 	@DAYUAN_REQUIRE_SERVERS=1 $(BIN)/python -m pytest $(PYTEST)
 
 check: $(STAMP) ## lint, types, import rules
@@ -22,6 +22,10 @@ check: $(STAMP) ## lint, types, import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+fuzz: $(STAMP) ## fuzz the decoders, each for FUZZ seconds (60)
+	@$(BIN)/pip install --quiet atheris
+	@$(BIN)/python -m tests.fuzz all $(or $(FUZZ),60)
 
 format: $(STAMP) ## format and mend what can be mended
 	@$(BIN)/ruff format .

@@ -15,19 +15,25 @@ from api.headers import SafeHeaders
 from api.limits import BodyLimit
 from api.problems import not_found
 from api.routes import (
+    alarm_care,
     alarms,
     auth,
+    books,
     consumption,
     deadletters,
     devices,
     gates,
     health,
     live,
+    means,
     overview,
     permits,
+    registers,
     series,
     sites,
+    streams,
     users,
+    validation,
 )
 from api.sessions import SESSION_SECONDS
 
@@ -66,12 +72,18 @@ def create_app(context: Context) -> FastAPI:
         overview,
         devices,
         series,
+        means,
         consumption,
+        books,
+        registers,
+        validation,
         alarms,
+        alarm_care,
         gates,
         permits,
         live,
         deadletters,
+        streams,
         users,
     ):
         app.include_router(concept.router, prefix=PREFIX)

@@ -15,7 +15,7 @@ from schema.batch import Batch
 from schema.series import SeriesKey
 from store.registry.places import Device, Site
 
-Health = Literal["online", "late", "offline", "never"]
+Health = Literal["online", "troubled", "late", "offline", "never"]
 
 
 def zone_of(site: Site) -> ZoneInfo:

@@ -73,11 +73,22 @@ def launch(program: Path, directory: Path, port: int) -> subprocess.Popen[bytes]
         return _start(program, config, port)
 
 
-def _start(program: Path, config: Path, port: int) -> subprocess.Popen[bytes]:
+def version(program: Path) -> str:
+    """What a mosquitto says it is."""
+    told = subprocess.run([str(program), "-h"], capture_output=True, text=True, check=False, env=_libraries(program))  # noqa: S603
+    return told.stdout.partition("\n")[0].strip()
+
+
+def _libraries(program: Path) -> dict[str, str]:
+    """The environment that lets an unpacked mosquitto find what it was unpacked with."""
     environment = dict(os.environ)
     if ".tools" in program.parts:
         libraries = (program.parent.parent / "lib").glob("*-linux-*")
         environment["LD_LIBRARY_PATH"] = os.pathsep.join(map(str, libraries))
+    return environment
+
+
+def _start(program: Path, config: Path, port: int) -> subprocess.Popen[bytes]:
     logfile = config.with_suffix(".log")
     with logfile.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - the program is found or named by the operator
@@ -86,7 +97,7 @@ def _start(program: Path, config: Path, port: int) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=environment,
+            env=_libraries(program),
             # Ctrl-C is for us, who end the broker last.
             process_group=0,
         )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from dayuan import commands_bench, commands_edge, commands_replay, commands_simulate
+from dayuan.elsewhere import lazily
 from dayuan.saying import said
 
 app = typer.Typer(
@@ -13,13 +13,22 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    cls=lazily(
+        {
+            "bench": "dayuan.commands.bench:app",
+            "deadletters": "dayuan.commands.deadletters:app",
+            "detect": "dayuan.commands.detect:detect",
+            "edge": "dayuan.commands.edge:app",
+            "register": "dayuan.commands.register:app",
+            "replay": "dayuan.commands.replay:replay",
+            "score": "dayuan.commands.score:app",
+            "simulate": "dayuan.commands.simulate:simulate",
+            "streams": "dayuan.commands.streams:streams",
+        }
+    ),
 )
 registry = typer.Typer(help="The registry database.", no_args_is_help=True)
-app.add_typer(commands_edge.app, name="edge")
-app.command("replay")(commands_replay.replay)
-app.command("simulate")(commands_simulate.simulate)
 app.add_typer(registry, name="registry")
-app.add_typer(commands_bench.app, name="bench")
 
 
 @app.command()
@@ -31,54 +40,54 @@ def run() -> None:
     `DAYUAN_WEB__PORT=8080 DAYUAN_SIMULATION__ENABLED=false dayuan run`
     """
     with said():
-        from dayuan import commands_server
+        from dayuan.commands import server
 
-        commands_server.serve(commands_server.everything)
+        server.serve(server.everything)
 
 
 @app.command()
 def ingest() -> None:
     """Run ingest alone: broker to store. On InfluxDB it may run beside the others; DuckDB lets only one process in."""
     with said():
-        from dayuan import commands_server
+        from dayuan.commands import server
 
-        commands_server.serve(commands_server.ingest)
+        server.serve(server.ingest)
 
 
 @app.command()
 def analytics() -> None:
     """Run analytics alone: books, findings, alarms. One for all sites."""
     with said():
-        from dayuan import commands_server
+        from dayuan.commands import server
 
-        commands_server.serve(commands_server.analytics)
+        server.serve(server.analytics)
 
 
 @app.command()
 def api() -> None:
     """Run the web service alone: REST, live stream, pages."""
     with said():
-        from dayuan import commands_server
+        from dayuan.commands import server
 
-        commands_server.serve(commands_server.api)
+        server.serve(server.api)
 
 
 @app.command()
 def doctor() -> None:
     """Check broker, store, registry, disk, clock and configuration; say in a line what to do about each fault."""
     with said():
-        from dayuan import commands_server
+        from dayuan.commands import server
 
-        commands_server.examine()
+        server.examine()
 
 
 @app.command()
 def password(user: Annotated[str, typer.Argument(help="Name of the account.")] = "admin") -> None:
     """Give an account a new one-time password, for somebody who has forgotten theirs."""
     with said():
-        from dayuan import commands_server
+        from dayuan.commands import server
 
-        commands_server.password(user)
+        server.password(user)
 
 
 @app.command()
@@ -89,15 +98,15 @@ def gate(
 ) -> None:
     """Print what an edge agent needs to run a gate: `dayuan gate gate-west >> agent.toml`; its last token ends."""
     with said():
-        from dayuan import commands_server
+        from dayuan.commands import server
 
-        commands_server.gate(name, site, building)
+        server.gate(name, site, building)
 
 
 @registry.command()
 def revision(message: Annotated[str, typer.Argument(help="What changed, in a few words.")]) -> None:
     """Write a migration from the newest one to the tables as they are now declared (for developers)."""
     with said():
-        from dayuan import commands_server
+        from dayuan.commands import server
 
-        commands_server.revision(message)
+        server.revision(message)

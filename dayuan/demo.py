@@ -8,7 +8,7 @@ from access.credential import keyed_hash
 from analytics.carriers import SEED
 from dayuan.gate_keys import issue
 from dayuan.parts import Parts
-from edge.simulation.faults import demo_reporting
+from edge.simulation.stories import demo_reporting
 from edge.simulation.visitors import CARDS, GATE
 from schema.instant import now
 from store.registry.contracts import Contract, ContractMeter
@@ -66,8 +66,8 @@ def _targets(site: str, today: date) -> list[Target]:
         )
 
     return [
-        target("月度用电总量", "Electricity in total", "electricity", "total", 66_500),
-        target("单位面积电耗", "Electricity per m2", "electricity", "area", 3.3),
+        target("月度用电总量", "Electricity in total", "electricity", "total", 59_000),
+        target("单位面积电耗", "Electricity per m2", "electricity", "area", 2.9),
         target("月度用水总量", "Water in total", "water", "total", 1_200),
         target("月度燃气总量", "Gas in total", "gas", "total", 9_500),
     ]

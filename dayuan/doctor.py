@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from analytics.calendar import Calendar
 from bus.client import Client, Link
 from dayuan.broker import find_mosquitto
+from dayuan.dialects import mappings
 from dayuan.settings import Settings, config_file
 from schema.errors import DayuanError, RetryLater, Stop
 from store.registry.base import Registry
@@ -193,6 +194,17 @@ def _store(settings: Settings) -> Iterator[Check]:
         store.close()
 
 
+def _payloads(settings: Settings) -> Iterator[Check]:
+    declared = mappings(settings)
+    devices = {topic for source in declared.json for topic in (place.topic for place in source.places.values())}
+    if declared.sparkplug and not settings.sparkplug.host:
+        finding = f"{len(declared.sparkplug)} [[sparkplug]] sections, but nobody hosts the edge nodes"
+        yield Check("payloads", "warning", finding, "set DAYUAN_SPARKPLUG__HOST to our id as host")
+    elif settings.ingest.mappings or settings.sparkplug.host:
+        told = f"{len(settings.ingest.mappings)} mapping files, {len(devices)} devices of foreign JSON"
+        yield Check("payloads", "ok", f"{told}, Sparkplug host {settings.sparkplug.host or 'off'}")
+
+
 def _web(settings: Settings) -> Iterator[Check]:
     place = f"{settings.web.host}:{settings.web.port}"
     if not _listens(settings.web.host, settings.web.port):
@@ -242,6 +254,7 @@ _CHECKS: tuple[tuple[Callable[[Settings], Iterator[Check]], str, str], ...] = (
     (_broker, "broker", "start it, or correct DAYUAN_BROKER__URL: mqtt://user:password@host:1883"),
     (_registry, "registry", "start it, or correct DAYUAN_REGISTRY; in the place of a damaged file put a backup"),
     (_store, "store", "start it, or correct DAYUAN_STORE; in the place of a damaged file put a backup"),
+    (_payloads, "payloads", "correct the mapping file, see docs/howto-payloads.md"),
     (_web, "web", "set DAYUAN_WEB__HOST to an address of this machine"),
     (_calendar, "calendar", "correct DAYUAN_TIMEZONE"),
 )

@@ -5,7 +5,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,14 @@ def opened(settings: Settings) -> Iterator[Parts]:
         store = open_store(settings.store_url)
         stack.callback(store.close)
         yield Parts(settings, store, registry, secret(settings))
+
+
+@contextmanager
+def registry_alone(settings: Settings) -> Iterator[Registry]:
+    """The registry, its tables up to date, beside a running platform, which may hold the store."""
+    with closing(Registry(settings.registry_url)) as registry:
+        upgrade(registry)
+        yield registry
 
 
 def pepper(secret: str) -> bytes:

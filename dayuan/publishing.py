@@ -55,7 +55,7 @@ def zone_named(name: str) -> tzinfo:
     """The time zone of that name; Stop where there is none."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise Stop(f"there is no time zone {name!r}; give one like Asia/Shanghai") from None
 
 

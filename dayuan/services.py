@@ -3,18 +3,27 @@
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from analytics.notify import Channel, Sender
+from pydantic import SecretStr
+
+from analytics.ack_link import AckLinks
+from analytics.deliver import Sender
+from analytics.notify import BUS, BUS_NAME, Channel
 from analytics.service import Analytics
-from bus.client import Client, Link
+from bus.client import Client, Link, Will
+from bus.topics import Topic
+from dayuan.dialects import dialects
 from dayuan.parts import Parts
-from dayuan.settings import Settings
+from dayuan.settings import AlarmChannel, Settings
 from ingest import service as ingest_service
 from ingest.pipeline import Pipeline
+from ingest.share import Part, shares
 from ingest.validate import TimeLimits
 from schema.batch import Batch
+from schema.errors import Reject, RetryLater, Stop
 from schema.instant import DAY, MINUTE, now
 from schema.retry import until_done
 
@@ -24,6 +33,12 @@ Announce = Callable[[str, dict[str, Any]], Awaitable[None]]
 """Tells listeners of a notice (kind, body)."""
 
 NOTIFY_EVERY = 2.0
+GOODBYE = 2.0
+"""Seconds the broker is given to take our last word."""
+PUBLISH_PATIENCE = 10.0
+"""Seconds the broker is given to take an alarm."""
+ALARM_EXPIRY = 86_400
+"""Seconds after which an alarm that nobody fetched from the broker is no news."""
 LULL = 1.0
 """Seconds without news after which analytics saves what it has learned."""
 TICK = 10.0
@@ -77,18 +92,36 @@ def pipeline(parts: Parts, *listeners: Callable[[Batch], None]) -> Pipeline:
         timezone=settings.timezone,
         limits=limits,
         stored=stored,
+        # What foreign topics say depends on what came before: all of them go to one process.
+        dialects=dialects(parts) if Part.parse(settings.ingest.part).number == 1 else None,
     )
 
 
 async def ingest(parts: Parts, line: Pipeline) -> None:
     """Readings from the broker to the store."""
-    async with Client(link(parts, parts.settings.ingest.client, session=True), patience=None) as client:
-        await ingest_service.run(client, line, parts.settings.org)
+    presence = line.dialects.presence
+    will = Will(presence.state_topic, presence.state(online=False)) if presence else None
+    part = Part.parse(parts.settings.ingest.part)
+    if not part.is_whole:
+        part = part._replace(shared=await shares(link(parts, f"dayuan-probe-{secrets.token_hex(4)}", session=False)))
+        log.info("ingest is part %d of %d, %s", part.number, part.of, "shared" if part.shared else "by building")
+    session = link(parts, part.client(parts.settings.ingest.client), session=True)
+    async with Client(session, will, patience=None) as client:
+        try:
+            await ingest_service.run(client, line, parts.settings.org, part)
+        finally:
+            # Who says goodbye leaves no last will.
+            if will is not None:
+                with contextlib.suppress(TimeoutError, RetryLater, Reject, Stop):
+                    async with asyncio.timeout(GOODBYE):
+                        await client.publish(will.topic, will.payload, retain=True)
 
 
 async def analytics(parts: Parts, wake: Wake, announce: Announce) -> None:
     """Books, findings and alarms from what is stored; roused by ingest, and by the clock every TICK."""
-    service = await until_done(log, "analytics", Analytics, parts.store, parts.registry, now, channels(parts.settings))
+    service = await until_done(
+        log, "analytics", Analytics, parts.store, parts.registry, now, channels(parts.settings), ack_links(parts)
+    )
     try:
         while True:
             news = await until_done(log, "analytics", service.step)
@@ -101,13 +134,56 @@ async def analytics(parts: Parts, wake: Wake, announce: Announce) -> None:
 
 
 async def notifications(parts: Parts) -> None:
-    """Alarms to people's phones, and what failed again until it goes through."""
-    sender = Sender(parts.registry, channels(parts.settings))
-    while True:
-        await until_done(log, "notification", sender.deliver, now())
-        await asyncio.sleep(NOTIFY_EVERY)
+    """Alarms to people's phones and to the broker, and what failed again until it goes through."""
+    loop = asyncio.get_running_loop()
+    async with contextlib.AsyncExitStack() as stack:
+        publish = None
+        if parts.settings.alarms.bus:
+            line = link(parts, f"dayuan-alarms-{secrets.token_hex(4)}", session=False)
+            client = await stack.enter_async_context(Client(line, patience=None))
+
+            def publish(address: str, payload: bytes) -> bool:
+                return asyncio.run_coroutine_threadsafe(
+                    _publish(client, parts.settings.org, address, payload), loop
+                ).result()
+
+        sender = Sender(parts.registry, channels(parts.settings), publish)
+        while True:
+            await until_done(log, "notification", sender.deliver, now())
+            await asyncio.sleep(NOTIFY_EVERY)
+
+
+async def _publish(client: Client, org: str, address: str, payload: bytes) -> bool:
+    site, building, kind, device = address.split("/")
+    topic = Topic(org, site, building, kind, device, "alarms")
+    try:
+        async with asyncio.timeout(PUBLISH_PATIENCE):
+            await client.publish(topic.path(), payload, expiry=ALARM_EXPIRY)
+    except (RetryLater, Reject, TimeoutError):
+        return False
+    return True
 
 
 def channels(settings: Settings) -> list[Channel]:
     """Whom alarms are told to."""
-    return [Channel(f"channel-{at}", url.get_secret_value()) for at, url in enumerate(settings.alarms.channels, 1)]
+    told = [_channel(at, channel) for at, channel in enumerate(settings.alarms.channels, 1)]
+    return [*told, Channel(BUS_NAME, BUS, least="low")] if settings.alarms.bus else told
+
+
+def _channel(at: int, told: SecretStr | AlarmChannel) -> Channel:
+    if isinstance(told, SecretStr):
+        return Channel(f"channel-{at}", told.get_secret_value())
+    start, _, end = told.quiet.partition("-")
+    quiet = (_minutes(start), _minutes(end)) if told.quiet else None
+    return Channel(told.name, told.url.get_secret_value(), told.least, told.language, quiet)
+
+
+def _minutes(clock: str) -> int:
+    hours, _, minutes = clock.partition(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def ack_links(parts: Parts) -> AckLinks | None:
+    """The links that acknowledge from a phone; None where nobody said how phones reach the platform."""
+    public = parts.settings.web.public
+    return AckLinks(parts.secret, public) if public else None

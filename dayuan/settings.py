@@ -3,7 +3,7 @@
 import os
 import tomllib
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
+from ingest.share import Part
 from schema.errors import Stop
 
 
@@ -31,20 +32,48 @@ class Web(_Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     https: bool = Field(default=False, description="cookies only over HTTPS, for a server behind a TLS proxy")
+    public: str = Field(default="", pattern="^(https?://[^ ]+)?$", description="where phones reach it, for links")
 
 
 class Ingest(_Section):
     """What ingest takes in; `client` names its session with the broker."""
 
     client: str = "dayuan-ingest"
+    part: str = Field(default="1/1", description="which of several ingest processes this is, such as 2/3")
     past_days: float = Field(default=92, gt=0, description="older time stamps are parked, but for replays")
     ahead_minutes: float = Field(default=10, gt=0, description="time stamps further ahead are parked")
+    mappings: list[Path] = Field(default=[], description="files that say what foreign payloads are here")
+
+    @field_validator("part")
+    @classmethod
+    def _is_part(cls, text: str) -> str:
+        Part.parse(text)
+        return text
+
+
+class Sparkplug(_Section):
+    """Sparkplug B: edge nodes are taken in where `host` is set."""
+
+    host: str = Field(default="", pattern=r"^[^+#/]*$", description="our id as (primary) host application")
+    reorder_seconds: float = Field(default=2, ge=0, description="how long a message out of order is waited for")
+    rebirth_seconds: float = Field(default=30, ge=1, description="least time between two requests for a rebirth")
+
+
+class AlarmChannel(_Section):
+    """A channel with a name for the roster; in its `quiet` hours of the site's day (`22:00-07:00`) little goes out."""
+
+    name: str = Field(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")
+    url: SecretStr
+    least: Literal["low", "medium", "high"] = "medium"
+    language: Literal["both", "zh", "en"] = "both"
+    quiet: str = Field(default="", pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$")
 
 
 class Alarms(_Section):
     """Whom alarms are told to: apprise addresses, such as `json://127.0.0.1:9000/hook` or `dingtalk://token`."""
 
-    channels: list[SecretStr] = []
+    channels: list[SecretStr | AlarmChannel] = []
+    bus: bool = Field(default=True, description="alarms also go out on the broker, as JSON for machines")
 
 
 class Simulation(_Section):
@@ -75,6 +104,7 @@ class Settings(BaseSettings):
     broker: Broker = Broker()
     web: Web = Web()
     ingest: Ingest = Ingest()
+    sparkplug: Sparkplug = Sparkplug()
     alarms: Alarms = Alarms()
     simulation: Simulation = Simulation()
 

@@ -8,7 +8,19 @@ from fastapi.staticfiles import StaticFiles
 from nicegui import core, ui
 
 from api.context import Context
-from api.pages import alarm, alarms, compound, dead_letters, device, devices, preference, sign_in
+from api.pages import (
+    ack,
+    alarm,
+    alarm_care,
+    alarms,
+    compound,
+    dead_letter,
+    dead_letters,
+    device,
+    devices,
+    preference,
+    sign_in,
+)
 from api.pages.entrance import door, missing, page
 from api.pages.watch import Watch
 
@@ -25,12 +37,15 @@ def mount(app: FastAPI, context: Context) -> None:
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     preference.serve(app)
     sign_in.serve(app, context)
+    ack.serve(app, context)
     page(context, "/", partial(compound.show, watch=Watch(context)))
     page(context, "/devices", devices.show)
     page(context, "/devices/{site}/{device}", device.show)
     page(context, "/alarms", alarms.show)
+    page(context, "/alarms/care", alarm_care.show, role="operator")
     page(context, "/alarms/{id}", alarm.show)
     page(context, "/dead-letters", dead_letters.show, role="operator")
+    page(context, "/dead-letters/{id}", dead_letter.show, role="operator")
     ui.run_with(
         app,
         root=door(context, missing),

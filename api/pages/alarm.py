@@ -1,22 +1,32 @@
 """One alarm: why, the evidence against what was expected, what was done, and what can be done."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import get_args
 
-from api.pages import text, tone
-from api.pages.alarm_action import acknowledge, shelve
+from analytics.alarm_acts import Cause, Verdict
+from api.pages import text, text_care, tone
+from api.pages.alarm_action import acknowledge, comment, judge, shelve, take_out_of_service
 from api.pages.alarm_evidence import Evidence, draw_evidence, evidence
+from api.pages.alarm_history import draw_history
 from api.pages.alarm_list import WAITING
+from api.pages.alarm_reason import draw_reason
+from api.pages.duration import DURATIONS, duration_of
 from api.pages.element import box, say
+from api.pages.field import choice
 from api.pages.following import Rows, follow
 from api.pages.frame import frame
 from api.pages.icon import icon
-from api.pages.number import figure, moment, percent
+from api.pages.number import moment
 from api.pages.pane import Pane
 from api.pages.visit import Visit
-from schema.instant import DAY, HOUR
+from schema.instant import HOUR
+from schema.text import Text
 from store.registry.alarms import Alarm, AlarmStep, history
+from store.registry.treatments import ANY
 
-_DURATIONS = {HOUR: text.ONE_HOUR, 8 * HOUR: text.EIGHT_HOURS, DAY: text.ONE_DAY, 7 * DAY: text.ONE_WEEK}
+_VERDICTS: dict[Verdict, Text] = {"true": text.REAL_ALARM, "false": text.FALSE_ALARM}
 
 
 async def show(visit: Visit) -> None:
@@ -34,13 +44,13 @@ async def show(visit: Visit) -> None:
         head = Pane[Alarm](box("div", "page-head"), lambda alarm: _head(visit, alarm))
         with box("div", "evidence"):
             with box("div", "stack"):
-                reason = Pane[Alarm](box("section", "panel"), lambda alarm: _reason(visit, alarm))
+                reason = Pane[Alarm](box("section", "panel"), lambda alarm: draw_reason(visit, alarm))
                 with box("section", "panel"):
                     say("h2", visit.say(text.EVIDENCE), "panel-title")
                     _evidence(visit, alarm, shown)
             with box("div", "stack"):
                 acts = Pane[Alarm](box("section", "panel"), lambda alarm: _acts(visit, alarm))
-                past = Pane[list[AlarmStep]](box("section", "panel"), lambda steps: _history(visit, steps))
+                past = Pane[list[AlarmStep]](box("section", "panel"), lambda steps: draw_history(visit, steps))
 
     def draw(alarm: Alarm, steps: list[AlarmStep]) -> None:
         head.show(alarm)
@@ -71,28 +81,11 @@ def _look(visit: Visit) -> tuple[Alarm, list[AlarmStep]] | None:
 def _head(visit: Visit, alarm: Alarm) -> None:
     say("h1", visit.say(alarm.title))
     tone.chip(visit, tone.PRIORITY[alarm.priority])
-    state = "shelved" if alarm.shelved(visit.context.clock()) else alarm.phase
-    words = [visit.say(tone.PHASE[state]), visit.say(text.SINCE_WHEN, when=moment(alarm.begin, visit.zone))]
+    words = [visit.say(tone.phase(alarm, visit.context.clock()))]
+    words.append(visit.say(text.SINCE_WHEN, when=moment(alarm.begin, visit.zone)))
+    if alarm.flapping:
+        words.append(visit.say(text.FLAPPING))
     say("span", " · ".join(words), "aside")
-
-
-def _reason(visit: Visit, alarm: Alarm) -> None:
-    say("h2", visit.say(text.WHY), "panel-title")
-    say("p", visit.say(alarm.reason), "reason")
-    if visit.say(alarm.action):
-        say("h3", visit.say(text.WHAT_TO_DO), "sub-title")
-        say("p", visit.say(alarm.action))
-    with box("dl", "figures"):
-        shown = [(text.CONFIDENCE, percent(alarm.confidence))]
-        if alarm.cost_kwh_per_hour:
-            shown.append((text.WASTE_RATE, f"{figure(alarm.cost_kwh_per_hour)} kWh/h"))
-        for title, value in shown:
-            with box("div"):
-                say("dt", visit.say(title))
-                say("dd", value)
-        with box("div"):
-            say("dt", visit.say(text.DEVICE))
-            say("a", alarm.device, "more", href=f"/devices/{alarm.site}/{alarm.device}")
 
 
 def _evidence(visit: Visit, alarm: Alarm, shown: Evidence | None) -> None:
@@ -107,43 +100,54 @@ def _acts(visit: Visit, alarm: Alarm) -> None:
     until = alarm.shelved_until
     if until is not None and alarm.shelved(visit.context.clock()):
         say("p", visit.say(text.SHELVED_UNTIL, when=moment(until, visit.zone)), "hint watch")
-    if alarm.phase == "closed":
-        say("p", visit.say(text.STATE_CLOSED), "hint")
-        return
     if not visit.may("operator"):
         say("p", visit.say(text.OPERATORS_ONLY), "hint")
         return
-    said = {"comment": "", "duration": str(HOUR)}
+    said = {"comment": "", "duration": str(HOUR), "cause": alarm.cause or ""}
     with box("label", "field"):
         say("span", visit.say(text.COMMENT))
         field = box("textarea", rows="2", maxlength="500", name="comment")
         field.on("input", lambda e: said.update(comment=str(e.args)[:500]), js_handler="e => emit(e.target.value)")
     with box("div", "acts"):
         if alarm.phase in WAITING:
-            button = say("button", visit.say(text.ACKNOWLEDGE), "button primary", type="button")
-            button.on("click", lambda: acknowledge(visit, alarm.id, said["comment"]))
-        with box("label", "field"):
-            say("span", visit.say(text.SHELVE_FOR))
-            with box("select", name="duration") as choice:
-                for duration, words in _DURATIONS.items():
-                    say("option", visit.say(words), value=str(duration))
-            choice.on("change", lambda e: said.update(duration=str(e.args)), js_handler="e => emit(e.target.value)")
-        button = say("button", visit.say(text.SHELVE), "button", type="button")
-        button.on("click", lambda: shelve(visit, alarm.id, _duration(said["duration"]), said["comment"]))
+            _button(visit, text.ACKNOWLEDGE, lambda: acknowledge(visit, alarm.id, said["comment"]), "button primary")
+        _button(visit, text.ADD_COMMENT, lambda: comment(visit, alarm.id, said["comment"]))
+    if alarm.phase != "closed":
+        with box("div", "acts"):
+            choice(
+                visit.say(text.SHELVE_FOR),
+                {str(span): visit.say(words) for span, words in DURATIONS.items()},
+                said["duration"],
+                lambda value: said.update(duration=value),
+                name="duration",
+            )
+            _button(visit, text.SHELVE, lambda: shelve(visit, alarm.id, duration_of(said["duration"]), said["comment"]))
+            _button(
+                visit,
+                text.OUT_OF_SERVICE,
+                lambda: take_out_of_service(
+                    visit, alarm.site, alarm.device, ANY, duration_of(said["duration"]), said["comment"]
+                ),
+            )
+    with box("div", "acts"):
+        choice(
+            visit.say(text.CAUSE_FOUND),
+            {cause: visit.say(words) for cause, words in text.CAUSES.items()},
+            said["cause"],
+            lambda value: said.update(cause=value),
+            name="cause",
+        )
+        for verdict, words in _VERDICTS.items():
+            _button(visit, words, partial(_judge, visit, alarm.id, verdict, said))
+    with box("p", "hint"):
+        say("span", visit.say(text.FALSE_HINT))
+        say("a", visit.say(text_care.CARE), "more", href=visit.link("/alarms/care"))
 
 
-def _duration(chosen: str) -> int:
-    """The chosen duration; an hour where the browser sent something else."""
-    return next((duration for duration in _DURATIONS if str(duration) == chosen), HOUR)
+def _button(visit: Visit, words: Text, act: Callable[[], Awaitable[object]], css: str = "button") -> None:
+    say("button", visit.say(words), css, type="button").on("click", act)
 
 
-def _history(visit: Visit, steps: list[AlarmStep]) -> None:
-    say("h2", visit.say(text.HISTORY), "panel-title")
-    with box("ol", "history"):
-        for step in reversed(steps):
-            with box("li"):
-                signal = text.SIGNALS.get(step.signal)
-                say("span", f"{visit.say(signal) if signal else step.signal} · {step.who or visit.say(text.PLATFORM)}")
-                if step.comment:
-                    say("p", f"“{step.comment}”")
-                say("small", moment(step.time, visit.zone))
+async def _judge(visit: Visit, alarm: int, verdict: Verdict, said: Mapping[str, str]) -> None:
+    cause = next((cause for cause in get_args(Cause) if cause == said["cause"]), None)
+    await judge(visit, alarm, verdict, cause, said["comment"])

@@ -1,42 +1,73 @@
-"""What a person does to an alarm from a page: the right to it is checked again at the click."""
+"""What a person does to an alarm from a page."""
 
-import asyncio
 from collections.abc import Callable
 
-from nicegui import ui
 from sqlalchemy.orm import Session
 
-from analytics import alarms
-from api.auth import identify
-from api.pages import text
+from analytics import alarm_acts, alarms
+from analytics.alarm_acts import Cause, Verdict
+from api import alarm_care
 from api.pages.visit import Visit
-from schema.errors import Reject, RetryLater
+from api.pages.writing import write
+from store.registry.alarms import open_alarms
 
 
 async def acknowledge(visit: Visit, alarm: int, comment: str = "") -> None:
     """Say that somebody has seen it, and tell every open page."""
-    await _act(visit, lambda session, who, now: alarms.acknowledge(session, alarm, who, comment, now))
+    await act(visit, lambda session, who, now: alarm_acts.acknowledge(session, alarm, who, comment, now))
 
 
 async def shelve(visit: Visit, alarm: int, duration: int, comment: str) -> None:
     """Put it aside for a while (us), and tell every open page."""
-    await _act(visit, lambda session, who, now: alarms.shelve(session, alarm, now + duration, who, comment, now))
+    await act(visit, lambda session, who, now: alarm_acts.shelve(session, alarm, now + duration, who, comment, now))
 
 
-async def _act(visit: Visit, action: Callable[[Session, str, int], alarms.Change]) -> None:
-    try:
-        done = (await asyncio.to_thread(_write, visit, action)).alarm
-    except Reject as error:
-        ui.notify(visit.say(text.REFUSED.get(error.reason, text.REFUSED_OTHERWISE)))
-    except RetryLater:
-        ui.notify(visit.say(text.STORE_AWAY))
-    else:
-        visit.context.hub.announce("alarm", {"site": done.site, "id": done.id, "state": done.phase})
+async def acknowledge_returned(visit: Visit) -> None:
+    """Acknowledge every alarm of the site that is back to normal, and tell every open page."""
+    site = visit.site
+    if site is None:
+        return
+
+    def all_returned(session: Session, who: str, now: int) -> list[alarms.Change]:
+        waiting = [alarm.id for alarm in open_alarms(session, site.id) if alarm.phase == "returned"]
+        return alarm_acts.acknowledge_all(session, waiting, who, "", now)
+
+    await act(visit, all_returned)
 
 
-def _write(visit: Visit, action: Callable[[Session, str, int], alarms.Change]) -> alarms.Change:
-    caller = identify(visit.request, visit.context)
-    if caller is None or caller.must_change or not caller.at_least("operator"):
-        raise Reject("not_allowed")
-    with visit.context.registry.writing() as session:
-        return action(session, caller.name, visit.context.clock())
+async def comment(visit: Visit, alarm: int, words: str) -> None:
+    """Add a word to its history, and tell every open page."""
+    await act(visit, lambda session, who, now: alarm_acts.comment(session, alarm, who, words, now))
+
+
+async def judge(visit: Visit, alarm: int, verdict: Verdict, cause: Cause | None, words: str) -> None:
+    """Say whether it was right and what was behind it, and tell every open page."""
+    await act(visit, lambda session, who, now: alarm_acts.judge(session, alarm, verdict, cause, who, words, now))
+
+
+async def take_out_of_service(
+    visit: Visit, site: str, device: str, rule: str, duration: int | None, words: str
+) -> bool:
+    """Tell nobody of a device's alarms for a while (us; None: until put back); whether it was done."""
+    return await act(
+        visit,
+        lambda session, who, now: alarm_care.take_out(
+            session, site, device, rule, None if duration is None else now + duration, who, words, now
+        ),
+    )
+
+
+async def put_back_in_service(visit: Visit, site: str, device: str, rule: str) -> bool:
+    """Tell of its alarms again; whether it was done."""
+    return await act(visit, lambda session, who, now: alarm_care.put_back(session, site, device, rule, who, now))
+
+
+async def act(visit: Visit, action: Callable[[Session, str, int], alarms.Change | list[alarms.Change]]) -> bool:
+    """Change alarms as an operator, and tell every open page; whether it was done."""
+    done = await write(visit, "operator", lambda session, caller, now: action(session, caller.name, now))
+    if done is None:
+        return False
+    for change in [done] if isinstance(done, alarms.Change) else done:
+        alarm = change.alarm
+        visit.context.hub.announce("alarm", {"site": alarm.site, "id": alarm.id, "state": alarm.phase})
+    return True

@@ -33,7 +33,7 @@ class Line(NamedTuple):
 
 def foremost(alarms: Iterable[Alarm], now: int) -> list[Line]:
     """Those that most want somebody: not yet seen before seen before past, then the gravest, then the newest."""
-    open_ = [alarm for alarm in alarms if not alarm.shelved(now)]
+    open_ = [alarm for alarm in alarms if not alarm.quiet(now)]
     open_.sort(key=lambda alarm: (_ORDER.index(alarm.phase), -RANK[alarm.priority], -alarm.begin))
     return [
         Line(alarm.id, alarm.phase, alarm.priority, alarm.device, alarm.begin, alarm.title, alarm.reason)

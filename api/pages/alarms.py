@@ -2,8 +2,8 @@
 
 import asyncio
 
-from api.pages import text, tone
-from api.pages.alarm_action import acknowledge
+from api.pages import text, text_care, tone
+from api.pages.alarm_action import acknowledge, acknowledge_returned
 from api.pages.alarm_list import WAITING
 from api.pages.element import box, say
 from api.pages.following import Rows, follow
@@ -22,6 +22,8 @@ _STATES: dict[str, Text] = {
     "acknowledged": text.STATE_ACKNOWLEDGED,
     "returned": text.STATE_RETURNED,
     "shelved": text.STATE_SHELVED,
+    "suppressed": text.STATE_SUPPRESSED,
+    "out_of_service": text.STATE_REMOVED,
     "closed": text.STATE_CLOSED,
 }
 
@@ -33,8 +35,14 @@ async def show(visit: Visit) -> None:
         with box("div", "page-head"):
             say("h1", visit.say(text.ALARMS))
             found = say("span", "", "aside")
+            if visit.may("operator"):
+                with box("a", "button right", href=visit.link("/alarms/care")):
+                    say("span", visit.say(text_care.CARE))
         with box("div", "filters"):
             segments(visit, text.STATE, _STATES, "open", lambda name: choose(name))  # noqa: PLW0108 - defined below
+            if visit.may("operator"):
+                button = say("button", visit.say(text.ACKNOWLEDGE_RETURNED), "button", type="button")
+                button.on("click", lambda: acknowledge_returned(visit))
         sheet = Pane[list[Alarm]](box("div", "sheet"), lambda rows: _table(visit, rows))
 
     async def draw() -> None:
@@ -68,6 +76,13 @@ def _alarms(visit: Visit, state: str) -> list[Alarm]:
     match state:
         case "shelved":
             found = [alarm for alarm in found if alarm.shelved(now)]
+        case "suppressed":
+            found = [alarm for alarm in found if alarm.suppressed]
+        case "out_of_service":
+            found = [alarm for alarm in found if alarm.removed]
+        case "open":
+            # What is explained by another alarm, or out of service on purpose, is in lists of its own.
+            found = [alarm for alarm in found if not (alarm.suppressed or alarm.removed)]
         case "unacknowledged" | "acknowledged" | "returned":
             found = [alarm for alarm in found if alarm.phase == state]
     return found[:SHOWN]
@@ -87,7 +102,6 @@ def _table(visit: Visit, rows: list[Alarm]) -> None:
 
 
 def _row(visit: Visit, alarm: Alarm) -> None:
-    shelved = alarm.shelved(visit.context.clock())
     with box("tr"):
         with box("td"):
             tone.chip(visit, tone.PRIORITY[alarm.priority])
@@ -95,7 +109,7 @@ def _row(visit: Visit, alarm: Alarm) -> None:
             say("a", visit.say(alarm.title), "name", href=f"/alarms/{alarm.id}")
             say("small", visit.say(alarm.reason))
         say("td", moment(alarm.begin, visit.zone), "brief")
-        say("td", visit.say(tone.PHASE["shelved" if shelved else alarm.phase]), "brief")
+        say("td", visit.say(tone.phase(alarm, visit.context.clock())), "brief")
         with box("td"):
             if alarm.phase in WAITING and visit.may("operator"):
                 button = say("button", visit.say(text.ACKNOWLEDGE), "button", type="button")

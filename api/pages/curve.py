@@ -28,7 +28,14 @@ def axes(labels: Sequence[str], unit: str, *, zero: bool, every: int | None = No
     interval = {"interval": every - 1} if every else {"interval": "auto", "hideOverlap": True}
     return {
         "animation": False,
-        "grid": {"left": 12, "right": 16, "top": 30, "bottom": 4, "containLabel": True},
+        "grid": {
+            "left": 12,
+            "right": 16,
+            "top": 30,
+            "bottom": 4,
+            "outerBoundsMode": "same",
+            "outerBoundsContain": "all",
+        },
         "textStyle": {"fontFamily": "Roboto, 'PingFang SC', 'Noto Sans CJK SC', 'Microsoft YaHei', sans-serif"},
         "tooltip": {
             "trigger": "axis",
@@ -47,15 +54,15 @@ def axes(labels: Sequence[str], unit: str, *, zero: bool, every: int | None = No
             "boundaryGap": False,
             "axisLine": {"lineStyle": {":color": css("line-strong")}},
             "axisTick": {"show": False},
-            "axisLabel": {**ink, **interval},
+            "axisLabel": {**ink, **interval, "alignMinLabel": "left", "alignMaxLabel": "right"},
         },
         "yAxis": {
             "type": "value",
             "name": unit,
             "scale": not zero,
             "splitNumber": 4,
-            "nameTextStyle": {**ink, "align": "right", "padding": [0, 6, 0, 0]},
-            "axisLabel": ink,
+            "nameTextStyle": {**ink, "align": "left"},
+            "axisLabel": {**ink, ":formatter": "v => v.toLocaleString('en', {maximumSignificantDigits: 4})"},
             "splitLine": {"lineStyle": {":color": css("line"), "width": 1}},
         },
     }
@@ -85,7 +92,7 @@ def band(name: str, low: Values, high: Values, colour: str) -> list[Options]:
     ]
 
 
-def bars(name: str, values: Values, colour: str) -> Options:
+def bars(name: str, values: Values, colour: str, **more: Any) -> Options:
     """Bars in a colour of the style sheet."""
     return {
         "type": "bar",
@@ -94,4 +101,5 @@ def bars(name: str, values: Values, colour: str) -> Options:
         "barMaxWidth": 26,
         "barCategoryGap": "28%",
         "itemStyle": {":color": css(colour), "borderRadius": [2, 2, 0, 0]},
+        **more,
     }

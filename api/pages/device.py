@@ -8,12 +8,14 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from analytics.books import Period
 from api.pages import text, tone
-from api.pages.device_charts import draw_bars, draw_trend, settled, trend
+from api.pages.booked import booked, draw_booked
+from api.pages.device_charts import draw_trend, trend
 from api.pages.element import box, say
 from api.pages.figure_card import unit
 from api.pages.following import Rows, follow
 from api.pages.frame import frame
 from api.pages.icon import icon
+from api.pages.journal import draw_journal, journal
 from api.pages.number import figure, moment
 from api.pages.segments import segments
 from api.pages.visit import Visit
@@ -21,6 +23,7 @@ from api.places import last_seen, series_of, state_of
 from devices import kinds
 from devices.kind import Point
 from schema.text import Text
+from schema.trouble import saying
 from store.registry.places import Device
 
 RANGES: dict[str, Text] = {
@@ -77,6 +80,9 @@ def _head(visit: Visit, seen: Seen) -> None:
             words.append(visit.say(text.SUBMETER_OF, parent=device.parent))
         words.append(visit.say(text.EVERY, seconds=figure(device.interval, 0)))
         say("span", " · ".join(words), "aside")
+    if device.trouble:
+        detail = f"（{device.trouble_detail}）" if device.trouble_detail else ""
+        say("p", visit.say(saying(device.trouble)) + detail, "hint")
 
 
 class _Cell(NamedTuple):
@@ -124,7 +130,10 @@ class _Page:
                         with box("div", "panel-head"):
                             say("h2", visit.say(text.CONSUMPTION), "panel-title")
                             segments(visit, text.PERIOD, PERIODS, self._period, self._choose_period)
-                        self._bars = box("div")
+                        self._bars = box("div", "booked")
+                    entries = await asyncio.to_thread(journal, visit.context, self._device, self._consumption)
+                    with box("section", "panel"):
+                        draw_journal(visit, self._consumption, entries)
         await self._draw_trend()
         await self._draw_bars()
         follow(visit.context, self._device.site, self._take)
@@ -180,9 +189,7 @@ class _Page:
         if register is None:
             return
         newest = self._seen.newest.get(register.name, (0, 0.0))[0]
-        books = await asyncio.to_thread(
-            settled, self._visit.context, device, register, period, newest, self._visit.zone
-        )
+        found = await asyncio.to_thread(booked, self._visit.context, device, register, period, newest, self._visit.zone)
         self._bars.clear()
         with self._bars:
-            draw_bars(self._visit, device, register, books, period)
+            draw_booked(self._visit, device, register, found, period)

@@ -1,11 +1,9 @@
-"""The history of a point, and consumption by period, as charts with the same in words."""
+"""The history of a point as a chart, with the same in words."""
 
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from analytics.books import Books, Period, consumption
 from api.context import Context
 from api.moments import Span
 from api.pages import curve, text
@@ -16,13 +14,11 @@ from api.pages.visit import Visit
 from api.routes.series import Samples, sample
 from devices import kinds
 from devices.kind import Point
-from schema.instant import DAY, HOUR, SECOND, to_datetime
+from schema.instant import DAY, SECOND, to_datetime
 from store.registry.places import Device
 
 MOST_POINTS = 480
 _LENGTHS = {"day": DAY, "week": 7 * DAY, "month": 30 * DAY}
-_BARS: dict[Period, int] = {"hour": 48 * HOUR, "day": 31 * DAY, "month": 730 * DAY}
-_FORMATS: dict[Period, str] = {"hour": "%m-%d %H:%M", "day": "%m-%d", "month": "%Y-%m"}
 _COLOURS = {"electricity": "electricity", "water": "water", "gas": "gas", "heat": "heat"}
 
 
@@ -40,12 +36,6 @@ def trend(context: Context, device: Device, point: Point, length: str, newest: i
         years = context.store.aggregate([key], 0, newest + 1, 30 * DAY)
         start = int(years.time[0]) if len(years.time) else newest
     return sample(context.store, key, Span(start, newest + 1), None, MOST_POINTS, device.interval)
-
-
-def settled(context: Context, device: Device, register: Point, period: Period, newest: int, zone: ZoneInfo) -> Books:
-    """Consumption of the last periods up to the newest reading; blocks on the store."""
-    key = device.series(register.name)
-    return consumption(context.store, [key], newest - _BARS[period], newest + 1, period, zone)
 
 
 def draw_trend(visit: Visit, device: Device, point: Point, found: Samples) -> None:
@@ -70,24 +60,6 @@ def draw_trend(visit: Visit, device: Device, point: Point, found: Samples) -> No
     drawn = [*band, curve.line(visit.say(point.title), mean, colour(device))]
     curve.chart({**options, "series": drawn}, f"{visit.say(point.title)}: {words}", "300px")
     say("p", words, "hint")
-
-
-def draw_bars(visit: Visit, device: Device, register: Point, books: Books, period: Period) -> None:
-    """One bar a period."""
-    if not len(books.start):
-        say("p", visit.say(text.NO_CONSUMPTION), "nothing")
-        return
-    shown = unit(register.unit)
-    labels = [to_datetime(time).astimezone(visit.zone).strftime(_FORMATS[period]) for time in books.start.tolist()]
-    values = [round(value, 3) for value in books.value.tolist()]
-    words = visit.say(text.BARS_TEXT, count=len(values), total=figure(sum(values)), unit=shown)
-    options = curve.axes(labels, shown, zero=True)
-    options["xAxis"]["boundaryGap"] = True
-    name = visit.say(text.CONSUMPTION)
-    curve.chart({**options, "series": [curve.bars(name, values, colour(device))]}, f"{name}: {words}", "240px")
-    guess = float(np.average(books.estimated, weights=np.maximum(books.value, 1e-12)))
-    doubt = f" · {visit.say(text.ESTIMATED, share=f'{guess:.1%}')}" if guess > 0.0005 else ""
-    say("p", words + doubt, "hint")
 
 
 class _Columns(NamedTuple):

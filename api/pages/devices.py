@@ -17,7 +17,13 @@ from schema.text import Text
 from store.registry.places import Device
 from store.registry.places import devices as devices_of
 
-_HEALTH = {"online": text.ONLINE, "late": text.LATE, "offline": text.OFFLINE, "never": text.NEVER_SEEN}
+_HEALTH = {
+    "online": text.ONLINE,
+    "troubled": text.TROUBLED,
+    "late": text.LATE,
+    "offline": text.OFFLINE,
+    "never": text.NEVER_SEEN,
+}
 
 
 class Row(NamedTuple):

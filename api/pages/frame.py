@@ -13,7 +13,7 @@ from api.pages.visit import THEMES, Visit
 from schema.text import Text
 from store.registry.places import Site
 
-_STYLES = ("theme", "frame", "panel", "live", "detail")
+_STYLES = ("theme", "frame", "panel", "live", "detail", "care")
 _ROLES = {"viewer": text.VIEWER, "operator": text.OPERATOR, "admin": text.ADMIN}
 _THEME_WORDS = {"auto": text.THEME_AUTO, "light": text.THEME_LIGHT, "dark": text.THEME_DARK}
 # What charts format and colour themselves with: the style sheet stays the one place of colours.

@@ -17,7 +17,9 @@ def draw(visit: Visit, devices: Devices, today: str) -> None:
             icon("devices")
             say("span", visit.say(text.DEVICE_HEALTH))
         say("a", visit.say(text.ALL_DEVICES), "more", href=visit.link("/devices"))
-    counts = (("online", devices.online), ("late", devices.late), ("offline", devices.offline))
+    counts = [("online", devices.online), ("late", devices.late), ("offline", devices.offline)]
+    if devices.troubled:
+        counts.insert(1, ("troubled", devices.troubled))
     with box("div", "shares", aria_hidden="true"):
         for state, count in counts:
             if count:
@@ -40,6 +42,6 @@ def draw(visit: Visit, devices: Devices, today: str) -> None:
                     if device.last
                     else visit.say(text.NEVER)
                 )
-                say("span", last, "aside")
+                say("span", visit.say(device.trouble) if device.trouble else last, "aside")
     if len(devices.unhealthy) > SHOWN:
         say("p", visit.say(text.MORE_DEVICES, count=len(devices.unhealthy) - SHOWN), "hint")

@@ -111,6 +111,16 @@ def _see(address: str) -> Response:
     return RedirectResponse(address, HTTPStatus.SEE_OTHER)
 
 
+def brand(visitor: Visit) -> None:
+    """Whose page this is."""
+    with box("div", "gate-brand"):
+        box("img", src="/static/favicon.svg", alt="")
+        say("p", visitor.say(text.PRODUCT), "gate-name")
+        with box("p", "gate-promise"):
+            say("span", visitor.say(text.PROMISE))
+            say("span", visitor.say(text.PROMISE_2))
+
+
 @contextmanager
 def _card(visitor: Visit, title: Text, action: str) -> Iterator[None]:
     """A page of one form, with the fault of the last try."""
@@ -119,12 +129,7 @@ def _card(visitor: Visit, title: Text, action: str) -> Iterator[None]:
     with box("div", "gate"):
         with box("div", "gate-tools"):
             preferences(visitor)
-        with box("div", "gate-brand"):
-            box("img", src="/static/favicon.svg", alt="")
-            say("p", visitor.say(text.PRODUCT), "gate-name")
-            with box("p", "gate-promise"):
-                say("span", visitor.say(text.PROMISE))
-                say("span", visitor.say(text.PROMISE_2))
+        brand(visitor)
         with box("form", "gate-form", method="post", action=action):
             say("h1", visitor.say(title))
             if fault:

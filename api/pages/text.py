@@ -122,6 +122,7 @@ ACKNOWLEDGE = Text("确认", "Acknowledge")
 SINCE_WHEN = Text("{when}起", "since {when}")
 DEVICE_HEALTH = Text("设备健康", "Device health")
 ONLINE = Text("在线", "Online")
+TROUBLED = Text("异常", "Troubled")
 LATE = Text("迟报", "Late")
 OFFLINE = Text("离线", "Offline")
 REPLAYED = Text("历史回放", "Replayed")
@@ -188,6 +189,49 @@ STATE_ACKNOWLEDGED = Text("已确认", "Acknowledged")
 STATE_SHELVED = Text("已搁置", "Shelved")
 STATE_RETURNED = Text("已恢复，待确认", "Returned, unacknowledged")
 STATE_CLOSED = Text("已关闭", "Closed")
+STATE_SUPPRESSED = Text("随根因抑制", "Suppressed by design")
+STATE_REMOVED = Text("停用监视", "Out of service")
+ACKNOWLEDGE_RETURNED = Text("确认全部已恢复的告警", "Acknowledge all that returned")
+FLAPPING = Text("反复出现", "flapping")
+EXPLAINED_BY = Text("根因", "Explained by")
+ALARM_NUMBER = Text("告警 {number}", "Alarm {number}")
+ADD_COMMENT = Text("添加备注", "Add comment")
+CAUSE_FOUND = Text("查明的原因", "What was found")
+CAUSES: dict[str, Text] = {
+    "": Text("未查明", "Not known"),
+    "equipment": Text("设备故障", "Equipment"),
+    "operation": Text("运行操作", "Operation"),
+    "metering": Text("计量故障", "Metering"),
+    "communication": Text("通信故障", "Communication"),
+    "weather": Text("天气", "Weather"),
+    "planned": Text("计划内", "Planned"),
+    "other": Text("其他", "Other"),
+}
+REAL_ALARM = Text("告警属实", "It was right")
+FALSE_ALARM = Text("误报", "False alarm")
+FALSE_HINT = Text(
+    "标为误报后，同样程度的偏离不再告警；可随时撤销：",
+    "After a false alarm a deviation as large is not told again; to undo it, see ",
+)
+OUT_OF_SERVICE = Text("停用此设备的告警", "Take device out of service")
+COST_PER_HOUR = Text("每小时代价（超出预期的部分）", "What an hour costs beyond the expected")
+PER_HOUR_KWH = Text("kWh/小时", "kWh/h")
+PER_HOUR_YUAN = Text("元/小时", "yuan/h")
+PER_HOUR_KGCO2 = Text("kgCO₂/小时", "kgCO₂/h")
+CAUSE_LIKELY = Text("可能原因", "Likely cause")
+SET_BY_VERDICT = {
+    "tolerance": Text("容差 ×{value}", "tolerance ×{value}"),
+    "on_delay": Text("触发延时 {value}", "on-delay {value}"),
+}
+READINGS_OF = Text("据以判断的读数", "Readings that say so")
+AT_MOST = Text("不高于 {high}", "at most {high}")
+AT_LEAST = Text("不低于 {low}", "at least {low}")
+ACK_BY_LINK = Text("确认告警", "Acknowledge an alarm")
+ACK_DONE = Text("已确认，谢谢。", "Acknowledged, thank you.")
+ACK_NOT_NEEDED = Text("此告警已有人确认，或已关闭。", "Somebody has acknowledged it, or it is closed.")
+ACK_BAD_LINK = Text(
+    "链接无效或已过期，请登录平台处理。", "This link is not valid, or its time is over; sign in instead."
+)
 PRIORITY_HIGH = Text("紧急", "High")
 PRIORITY_MEDIUM = Text("重要", "Medium")
 PRIORITY_LOW = Text("一般", "Low")
@@ -199,7 +243,6 @@ EVIDENCE = Text("证据", "Evidence")
 OBSERVED = Text("实测值", "Observed")
 EXPECTED = Text("预期值", "Expected")
 EXPECTED_BAND = Text("预期区间", "Expected band")
-WASTE_RATE = Text("估计浪费", "Estimated waste")
 HISTORY = Text("处理记录", "History")
 COMMENT = Text("备注", "Comment")
 SHELVE = Text("搁置", "Shelve")
@@ -210,13 +253,12 @@ ONE_DAY = Text("1 天", "1 day")
 ONE_WEEK = Text("7 天", "7 days")
 OPERATORS_ONLY = Text("确认与搁置需要值班员权限。", "Acknowledging and shelving need the operator role.")
 EVIDENCE_TEXT = Text(
-    "实测 {observed} {unit}，预期 {expected}（{low} 到 {high}）",
-    "observed {observed} {unit}, expected {expected} ({low} to {high})",
+    "实测 {observed} {unit}，预期 {expected}（{band}）",
+    "observed {observed} {unit}, expected {expected} ({band})",
 )
 PAGE_OF = Text("{shown} 条", "{shown} shown")
 
 REASON = Text("原因", "Reason")
-COUNT = Text("累计", "Count")
 TOPIC = Text("主题", "Topic")
 RECEIVED = Text("收到", "Received")
 DETAIL = Text("说明", "Detail")
@@ -247,30 +289,18 @@ SIGNALS = {
     "acknowledge": Text("确认", "Acknowledged"),
     "shelve": Text("搁置", "Shelved"),
     "unshelve": Text("取消搁置", "Taken back"),
+    "suppress": Text("因根因告警抑制", "Suppressed, explained by"),
+    "unsuppress": Text("解除抑制", "No longer suppressed"),
+    "flapping": Text("反复出现", "Found to be flapping"),
+    "escalate": Text("无人确认，通知上级", "Nobody answered, told the next tier"),
+    "remove": Text("停用监视", "Taken out of service"),
+    "restore": Text("恢复监视", "Back in service"),
+    "comment": Text("备注", "Comment"),
+    "judge": Text("判定", "Judged"),
 }
 SHELVED_UNTIL = Text("搁置至 {when}", "Shelved until {when}")
 CONFIDENCE = Text("置信度", "Confidence")
 EVIDENCE_SPAN = Text("{begin} 至 {end}", "{begin} to {end}")
 DEVICE = Text("设备", "Device")
-REASONS = {
-    "bad_base": Text("基准字段有误", "Bad base field"),
-    "bad_event": Text("事件内容有误", "Bad event"),
-    "bad_time": Text("时间戳不合理", "Implausible time stamp"),
-    "bad_topic": Text("主题不合规", "Bad topic"),
-    "bad_value": Text("数值无效", "Bad value"),
-    "expired": Text("已过期", "Expired"),
-    "implausible": Text("超出合理范围", "Out of plausible range"),
-    "refused": Text("存储拒绝", "Refused by the store"),
-    "store_refused": Text("存储拒绝", "Refused by the store"),
-    "too_large": Text("消息过大", "Message too large"),
-    "undecodable": Text("无法解码", "Undecodable"),
-    "unknown_device": Text("未知设备", "Unknown device"),
-    "unknown_kind": Text("未知设备类型", "Unknown device kind"),
-    "unknown_point": Text("未知测点", "Unknown point"),
-    "unknown_unit": Text("未知单位", "Unknown unit"),
-    "unsupported_version": Text("版本不支持", "Unsupported version"),
-    "wrong_topic": Text("主题与内容不符", "Topic and content differ"),
-    "wrong_unit": Text("单位不符", "Wrong unit"),
-}
 NO_SUCH_PAGE = Text("没有这个页面", "There is no such page")
 TO_LIVE = Text("回到实况", "Back to the live page")

@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 from nicegui.element import Element
 
-from api.pages import text
+from api.pages import text, text_books
 from api.pages.element import box, say
 from api.pages.icon import icon
 from api.pages.visit import Visit
 from schema.text import Text
+from store.registry.alarms import Alarm
 
 
 class Tone(NamedTuple):
@@ -32,6 +33,7 @@ PRIORITY = {
 }
 HEALTH = {
     "online": Tone("good", "good", text.ONLINE),
+    "troubled": Tone("watch", "watch", text.TROUBLED),
     "late": Tone("watch", "watch", text.LATE),
     "offline": Tone("bad", "bad", text.OFFLINE),
     "never": Tone("quiet", "unknown", text.NEVER_SEEN),
@@ -42,6 +44,12 @@ COLD = {
     "too_warm": Tone("bad", "bad", text.COLD_WARM),
     "too_cold": Tone("watch", "watch", text.COLD_COLD),
     "silent": Tone("quiet", "unknown", text.COLD_SILENT),
+}
+QUALITY = {
+    "measured": Tone("good", "good", text_books.MEASURED),
+    "partial": Tone("watch", "unknown", text_books.PARTIAL),
+    "estimated": Tone("watch", "info", text_books.ESTIMATED),
+    "edited": Tone("quiet", "info", text_books.EDITED),
 }
 
 
@@ -59,4 +67,19 @@ PHASE = {
     "returned": text.STATE_RETURNED,
     "closed": text.STATE_CLOSED,
     "shelved": text.STATE_SHELVED,
+    "suppressed": text.STATE_SUPPRESSED,
+    "out_of_service": text.STATE_REMOVED,
 }
+
+
+def phase(alarm: Alarm, now: int) -> Text:
+    """The state of an alarm in a word: why nobody is told of it, else its phase."""
+    if alarm.phase != "closed":
+        for quiet, name in (
+            (alarm.removed, "out_of_service"),
+            (alarm.suppressed, "suppressed"),
+            (alarm.shelved(now), "shelved"),
+        ):
+            if quiet:
+                return PHASE[name]
+    return PHASE[alarm.phase]

@@ -4,91 +4,55 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from analytics import alarms
+from analytics import alarm_acts, alarms
+from analytics.alarm_acts import Cause, Verdict
 from api.auth import Caller, Operator, Viewer
 from api.context import Context, Ctx
 from api.limits import Number
-from api.moments import Span, instant, iso, span
+from api.moments import Span, instant, span
 from api.places import SiteOf, find_site, zone_of
 from api.problems import not_found
-from api.routes.sites import Title
+from api.routes.alarm_report import AlarmDetail, AlarmOut, FindingOut, alarm_out, detail, finding
 from schema.errors import Reject
 from schema.instant import DAY
-from schema.text import Text
 from store.registry.alarms import Alarm, history, open_alarms, past_alarms
 
 router = APIRouter(tags=["alarms"])
 
 MOST_ALARMS = 1000
-State = Literal["open", "unacknowledged", "acknowledged", "returned", "shelved", "closed"]
-
-
-class FindingOut(BaseModel):
-    """One anomaly: what was expected, what was seen at last, between which instants, and why that matters."""
-
-    alarm: int
-    device: str
-    point: str
-    rule: str
-    active: bool
-    begin: str
-    end: str
-    observed: float
-    expected: float
-    low: float
-    high: float
-    unit: str
-    priority: str
-    confidence: float
-    cost_kwh_per_hour: float
-    title: Title
-    reason: Title
-    action: Title
-
-
-class AlarmOut(FindingOut):
-    """A finding's managed lifecycle after ISA-18.2; `count` is how often the evidence came."""
-
-    site: str
-    building: str
-    kind: str
-    state: Literal["unacknowledged", "acknowledged", "returned", "closed"]
-    opened: str
-    closed: str | None
-    count: int
-    acknowledged_by: str | None
-    acknowledged: str | None
-    comment: str | None
-    shelved_until: str | None
-
-
-class Step(BaseModel):
-    """One step in an alarm's life; `who` is empty for the platform itself."""
-
-    time: str
-    before: str
-    after: str
-    signal: str
-    who: str
-    comment: str
-
-
-class AlarmDetail(AlarmOut):
-    """An alarm with its history, oldest first."""
-
-    history: list[Step]
+State = Literal[
+    "open", "unacknowledged", "acknowledged", "returned", "shelved", "suppressed", "out_of_service", "closed"
+]
 
 
 class Acknowledgement(BaseModel):
     """A word on what was seen or done."""
 
     comment: str = Field(default="", max_length=500)
+
+
+class Bulk(Acknowledgement):
+    """The alarms to acknowledge: those listed, or all that have returned to normal."""
+
+    alarms: list[Number] | None = Field(default=None, max_length=MOST_ALARMS)
+
+
+class Acknowledged(BaseModel):
+    """Those that were acknowledged now."""
+
+    acknowledged: list[int]
+
+
+class Judgement(Acknowledgement):
+    """Whether an alarm was right, and what was behind it."""
+
+    verdict: Verdict
+    cause: Cause | None = None
 
 
 class Shelving(Acknowledgement):
@@ -111,7 +75,7 @@ def list_findings(
     with context.registry.reading() as session:
         found = past_alarms(session, site.id, within.start, within.end)
         wanted = [alarm for alarm in found if device in (None, alarm.device)]
-        return [FindingOut.model_validate(_finding(alarm, zone)) for alarm in wanted[:MOST_ALARMS]]
+        return [finding(alarm, zone) for alarm in wanted[:MOST_ALARMS]]
 
 
 @router.get("/sites/{site}/alarms")
@@ -131,7 +95,7 @@ def list_alarms(
         else:
             found = open_alarms(session, site.id)
         wanted = [alarm for alarm in found if _in_state(alarm, state, now)]
-        return [AlarmOut.model_validate(_alarm(alarm, zone)) for alarm in wanted[:MOST_ALARMS]]
+        return [alarm_out(alarm, zone) for alarm in wanted[:MOST_ALARMS]]
 
 
 @router.get("/alarms/{alarm}")
@@ -145,7 +109,44 @@ def get_alarm(context: Ctx, caller: Viewer, alarm: Number) -> AlarmDetail:
 def acknowledge(context: Ctx, caller: Operator, alarm: Number, body: Acknowledgement) -> AlarmDetail:
     """Say that somebody has seen it; 409 when it is closed or already acknowledged."""
     return _act(
-        context, caller, alarm, lambda session, now: alarms.acknowledge(session, alarm, caller.name, body.comment, now)
+        context,
+        caller,
+        alarm,
+        lambda session, now: alarm_acts.acknowledge(session, alarm, caller.name, body.comment, now),
+    )
+
+
+@router.post("/sites/{site}/alarms/acknowledge")
+def acknowledge_many(caller: Operator, site: SiteOf, context: Ctx, body: Bulk) -> Acknowledged:
+    """Acknowledge many at once; those that another has seen meanwhile are left as they are."""
+    with context.registry.writing() as session:
+        waiting = {alarm.id: alarm.phase for alarm in open_alarms(session, site.id)}
+        if body.alarms is None:
+            chosen = [alarm for alarm, phase in waiting.items() if phase == "returned"]
+        else:
+            chosen = [alarm for alarm in body.alarms if alarm in waiting]
+        changes = alarm_acts.acknowledge_all(session, chosen, caller.name, body.comment, context.clock())
+    for change in changes:
+        _announce(context, change)
+    return Acknowledged(acknowledged=[change.alarm.id for change in changes])
+
+
+@router.post("/alarms/{alarm}/comment")
+def comment(context: Ctx, caller: Operator, alarm: Number, body: Acknowledgement) -> AlarmDetail:
+    """Add a word to its history, also when it is closed."""
+    return _act(
+        context, caller, alarm, lambda session, now: alarm_acts.comment(session, alarm, caller.name, body.comment, now)
+    )
+
+
+@router.post("/alarms/{alarm}/judge")
+def judge(context: Ctx, caller: Operator, alarm: Number, body: Judgement) -> AlarmDetail:
+    """Say whether it was right; a false alarm widens the tolerance of its device and rule, see `treatments`."""
+    return _act(
+        context,
+        caller,
+        alarm,
+        lambda session, now: alarm_acts.judge(session, alarm, body.verdict, body.cause, caller.name, body.comment, now),
     )
 
 
@@ -159,7 +160,7 @@ def shelve(context: Ctx, caller: Operator, alarm: Number, body: Shelving) -> Ala
         context,
         caller,
         alarm,
-        lambda session, now: alarms.shelve(session, alarm, until, caller.name, body.comment, now),
+        lambda session, now: alarm_acts.shelve(session, alarm, until, caller.name, body.comment, now),
     )
 
 
@@ -167,7 +168,7 @@ def shelve(context: Ctx, caller: Operator, alarm: Number, body: Shelving) -> Ala
 def unshelve(context: Ctx, caller: Operator, alarm: Number, body: Acknowledgement) -> AlarmDetail:
     """Take it back from the shelf; 409 when it is not there."""
     return _act(
-        context, caller, alarm, lambda session, now: alarms.unshelve(session, alarm, caller.name, body.comment, now)
+        context, caller, alarm, lambda session, now: alarm_acts.unshelve(session, alarm, caller.name, body.comment, now)
     )
 
 
@@ -177,9 +178,14 @@ def _act(context: Context, caller: Caller, alarm: int, action: Callable[[Session
         with _conflicts():
             change = action(session, context.clock())
         answer = _detail(context, session, change.alarm)
-    told = {"site": answer.site, "id": answer.alarm, "device": answer.device, "effect": change.effect}
-    context.hub.announce("alarm", told)
+    _announce(context, change)
     return answer
+
+
+def _announce(context: Context, change: alarms.Change) -> None:
+    alarm = change.alarm
+    told = {"site": alarm.site, "id": alarm.id, "device": alarm.device, "effect": change.effect}
+    context.hub.announce("alarm", told)
 
 
 @contextmanager
@@ -192,7 +198,7 @@ def _conflicts() -> Iterator[None]:
 
 def _visible(session: Session, caller: Caller, alarm: int) -> Alarm:
     found = session.get(Alarm, alarm)
-    if found is None or not caller.sees(found.site):
+    if found is None or found.phase == "pending" or not caller.sees(found.site):
         raise not_found(f"no alarm {alarm}")
     return found
 
@@ -203,63 +209,12 @@ def _in_state(alarm: Alarm, state: State, now: int) -> bool:
             return alarm.phase != "closed"
         case "shelved":
             return alarm.shelved(now)
+        case "suppressed":
+            return alarm.suppressed
+        case "out_of_service":
+            return alarm.removed
     return alarm.phase == state
 
 
-def _finding(alarm: Alarm, zone: ZoneInfo) -> dict[str, object]:
-    return {
-        "alarm": alarm.id,
-        "device": alarm.device,
-        "point": alarm.point,
-        "rule": alarm.rule,
-        "active": alarm.phase in ("unacknowledged", "acknowledged"),
-        "begin": iso(alarm.begin, zone),
-        "end": iso(alarm.end, zone),
-        "observed": alarm.observed,
-        "expected": alarm.expected,
-        "low": alarm.low,
-        "high": alarm.high,
-        "unit": alarm.unit,
-        "priority": alarm.priority,
-        "confidence": alarm.confidence,
-        "cost_kwh_per_hour": alarm.cost_kwh_per_hour,
-        "title": _title(alarm.title),
-        "reason": _title(alarm.reason),
-        "action": _title(alarm.action),
-    }
-
-
-def _alarm(alarm: Alarm, zone: ZoneInfo) -> dict[str, object]:
-    return _finding(alarm, zone) | {
-        "site": alarm.site,
-        "building": alarm.building,
-        "kind": alarm.kind,
-        "state": alarm.phase,
-        "opened": iso(alarm.opened, zone),
-        "closed": iso(alarm.closed, zone) if alarm.closed is not None else None,
-        "count": alarm.count,
-        "acknowledged_by": alarm.acknowledged_by,
-        "acknowledged": iso(alarm.acknowledged, zone) if alarm.acknowledged is not None else None,
-        "comment": alarm.comment,
-        "shelved_until": iso(alarm.shelved_until, zone) if alarm.shelved_until is not None else None,
-    }
-
-
 def _detail(context: Context, session: Session, alarm: Alarm) -> AlarmDetail:
-    zone = zone_of(find_site(context, alarm.site))
-    steps = [
-        {
-            "time": iso(step.time, zone),
-            "before": step.before,
-            "after": step.after,
-            "signal": step.signal,
-            "who": step.who,
-            "comment": step.comment,
-        }
-        for step in history(session, alarm.id)
-    ]
-    return AlarmDetail.model_validate(_alarm(alarm, zone) | {"history": steps})
-
-
-def _title(text: Text) -> Title:
-    return Title(zh=text.zh, en=text.en)
+    return detail(alarm, history(session, alarm.id), zone_of(find_site(context, alarm.site)))

@@ -73,7 +73,7 @@ def get_consumption(
     with context.registry.reading() as session:
         known = devices(session, site.id)
     chosen = _chosen(site.id, known, device, carrier)
-    registers = [_register(each, point) for each in chosen]
+    registers = [register_of(each, point) for each in chosen]
     zone, now = zone_of(site), context.clock()
     began = floor_local(now, "day" if period in ("15min", "hour") else "month" if period == "day" else "year", zone)
     within = span(start, end, zone, Span(began, now))
@@ -100,7 +100,8 @@ def _chosen(site: str, known: list[Device], wanted: list[str] | None, carrier: C
     return [by_id[name] for name in dict.fromkeys(wanted)]
 
 
-def _register(device: Device, point: str | None) -> tuple[SeriesKey, str]:
+def register_of(device: Device, point: str | None) -> tuple[SeriesKey, str]:
+    """A register of a device (the one its kind books, unless named) with its unit; 422 where there is none."""
     kind = kinds().get(device.kind)
     name = point or (kind.consumption if kind is not None else None)
     declared = kind.point(name) if kind is not None and name is not None else None

@@ -10,13 +10,14 @@ from api.moments import iso
 from api.places import DeviceOf, Health, SiteOf, last_seen, series_of, state_of, zone_of
 from api.routes.sites import Title
 from devices import kinds
+from schema.trouble import saying
 from store.registry import places
 
 router = APIRouter(tags=["devices"])
 
 
 class DeviceOut(BaseModel):
-    """A device; `health` judges its silence by `interval` (s), `state` is what its agent last said."""
+    """A device; `health` judges its silence by `interval` (s), `state` and `trouble` are what its agent last said."""
 
     id: str
     title: Title
@@ -28,6 +29,8 @@ class DeviceOut(BaseModel):
     state: str
     state_since: str
     health: Health
+    trouble: Title | None
+    trouble_detail: str | None
     last_seen: str | None
 
 
@@ -104,5 +107,7 @@ def _device(site: places.Site, device: places.Device, seen: int | None, now: int
         state=device.state,
         state_since=iso(device.state_since, zone),
         health=state_of(device, seen, now),
+        trouble=Title(**saying(device.trouble)._asdict()) if device.trouble else None,
+        trouble_detail=device.trouble_detail,
         last_seen=iso(seen, zone) if seen is not None else None,
     )

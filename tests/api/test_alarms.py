@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from analytics.ack_link import AckLinks
 from analytics.alarms import apply
 from schema.finding import Finding
 from schema.instant import HOUR, MINUTE
@@ -93,3 +94,62 @@ def test_open_alarms_are_counted(own_stage: Stage, alarm: int) -> None:
     assert alarm
     text = own_stage.client("viewer").get("/metrics").text
     assert 'dayuan_open_alarms{priority="medium"} 1' in text.splitlines()
+
+
+def test_comments_verdicts_and_many_at_once(own_stage: Stage, alarm: int) -> None:
+    path = f"/api/v1/alarms/{alarm}"
+    assert post(own_stage, f"{path}/comment", comment="fuse replaced").json()["comment"] == "fuse replaced"
+    problem(post(own_stage, f"{path}/comment", comment=" "), 409)
+    judged = post(own_stage, f"{path}/judge", verdict="false", cause="planned").json()
+    assert (judged["verdict"], judged["cause"]) == ("false", "planned")
+    problem(post(own_stage, f"{path}/judge", verdict="perhaps"), 422)
+    (treatment,) = own_stage.client("viewer").get(f"{SITE}/alarm-treatments").json()
+    assert (treatment["device"], treatment["rule"]) == ("main-1", "silent")
+    assert treatment["tolerance"] > 1
+    assert own_stage.client("operator").delete(f"{SITE}/alarm-treatments?device=main-1&rule=silent").status_code == 204
+    assert own_stage.client("viewer").get(f"{SITE}/alarm-treatments").json() == []
+    assert post(own_stage, f"{SITE}/alarms/acknowledge").json() == {"acknowledged": []}, "none has returned"
+    assert post(own_stage, f"{SITE}/alarms/acknowledge", alarms=[alarm, 77]).json() == {"acknowledged": [alarm]}
+    problem(own_stage.client("viewer").post(f"{SITE}/alarms/acknowledge", json={}), 403)
+
+
+def test_a_device_out_of_service_is_listed_apart(own_stage: Stage, alarm: int) -> None:
+    def listed(state: str) -> list[int]:
+        answer = own_stage.client("viewer").get(f"{SITE}/alarms", params={"state": state})
+        return [row["alarm"] for row in answer.json()]
+
+    place = f"{SITE}/devices/main-1/out-of-service"
+    operator = own_stage.client("operator")
+    taken = operator.put(place, json={"until": "2026-05-05T08:00", "comment": "rewired"}).json()
+    assert (taken["device"], taken["rule"], taken["until"]) == ("main-1", "", "2026-05-05T08:00:00+08:00")
+    assert listed("out_of_service") == [alarm]
+    assert len(own_stage.client("viewer").get(f"{SITE}/out-of-service").json()) == 1
+    problem(operator.put(place, json={"until": "2026-05-01"}), 409)
+    problem(operator.put(f"{SITE}/devices/nobody/out-of-service", json={}), 404)
+    assert operator.delete(place).status_code == 204
+    problem(operator.delete(place), 409)
+    assert listed("out_of_service") == []
+
+
+def test_the_roster_is_set_as_a_whole(own_stage: Stage) -> None:
+    shift = {"tier": 1, "channel": "duty", "days": "1111100", "start": "18:00", "end": "08:00"}
+    place = f"{SITE}/roster"
+    admin = own_stage.client("admin")
+    assert admin.put(place, json=[shift]).json() == [shift]
+    assert own_stage.client("viewer").get(place).json() == [shift]
+    problem(admin.put(place, json=[shift | {"start": "25:00"}]), 422)
+    problem(own_stage.client("operator").put(place, json=[]), 403)
+    assert admin.put(place, json=[]).json() == []
+
+
+def test_a_link_from_a_message_acknowledges_without_signing_in(own_stage: Stage, alarm: int) -> None:
+    link = AckLinks(own_stage.context.secret, "").url(alarm, "duty", NOW)
+    stranger = own_stage.client(None)
+    assert stranger.get(link).status_code == 200
+    assert own_stage.client("viewer").get(f"/api/v1/alarms/{alarm}").json()["state"] == "unacknowledged"
+    answer = stranger.post(link, follow_redirects=False)
+    assert answer.headers["location"].endswith("?said=done")
+    found = own_stage.client("viewer").get(f"/api/v1/alarms/{alarm}").json()
+    assert (found["state"], found["acknowledged_by"]) == ("acknowledged", "link:duty")
+    assert stranger.post(link, follow_redirects=False).headers["location"].endswith("?said=already_acknowledged")
+    assert stranger.post("/a/forged", follow_redirects=False).headers["location"].endswith("?said=bad_link")

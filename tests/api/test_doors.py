@@ -18,9 +18,22 @@ OPERATOR = {
     ("get", "/api/v1/sites/{site}/zones/{zone}"),
     ("put", "/api/v1/sites/{site}/zones/{zone}"),
     ("get", "/api/v1/dead-letters"),
+    ("get", "/api/v1/dead-letters/{letter}"),
+    ("post", "/api/v1/dead-letters/replay"),
+    ("post", "/api/v1/dead-letters/outcome"),
+    ("post", "/api/v1/dead-letters/discard"),
+    ("post", "/api/v1/sites/{site}/devices/{device}/register-changes"),
+    ("delete", "/api/v1/sites/{site}/devices/{device}/register-changes/{change}"),
     ("post", "/api/v1/alarms/{alarm}/acknowledge"),
     ("post", "/api/v1/alarms/{alarm}/shelve"),
     ("post", "/api/v1/alarms/{alarm}/unshelve"),
+    ("post", "/api/v1/alarms/{alarm}/comment"),
+    ("post", "/api/v1/alarms/{alarm}/judge"),
+    ("post", "/api/v1/sites/{site}/alarms/acknowledge"),
+    ("put", "/api/v1/sites/{site}/alarm-treatments"),
+    ("delete", "/api/v1/sites/{site}/alarm-treatments"),
+    ("put", "/api/v1/sites/{site}/devices/{device}/out-of-service"),
+    ("delete", "/api/v1/sites/{site}/devices/{device}/out-of-service"),
 }
 ADMIN = {
     ("get", "/api/v1/users"),
@@ -30,6 +43,7 @@ ADMIN = {
     ("post", "/api/v1/tokens"),
     ("delete", "/api/v1/tokens/{token}"),
     ("get", "/api/v1/audit"),
+    ("put", "/api/v1/sites/{site}/roster"),
 }
 ANYONE = {("get", "/api/v1/auth/me"), ("post", "/api/v1/auth/sign-out"), ("post", "/api/v1/auth/password")}
 GATE = {("post", "/api/v1/sites/{site}/gates/{gate}/decisions"), ("get", "/api/v1/sites/{site}/permits")}

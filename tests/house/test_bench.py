@@ -2,8 +2,10 @@
 
 import json
 
+import pytest
 from typer.testing import CliRunner
 
+from dayuan.bench.ingest.run import Bench, measure
 from dayuan.cli import app
 
 
@@ -30,3 +32,34 @@ def test_an_unknown_store_is_one_line() -> None:
     ended = CliRunner().invoke(app, ["bench", "store", "--store", "mysql://x"])
     assert ended.exit_code == 2
     assert "the store is duckdb:///path" in ended.stderr
+
+
+@pytest.mark.broker
+def test_ingest_is_measured_beside_the_limits_of_its_parts_and_nothing_is_lost() -> None:
+    command = ["bench", "ingest", "--store", "duckdb", "--readings", "10", "--seconds", "0.5", "--json"]
+    ended = CliRunner().invoke(app, command)
+    assert ended.exit_code == 0, ended.output
+    found = json.loads(ended.stdout)
+    (run,) = found["runs"]
+    assert run["messages"] > 0
+    assert run["readings_per_s"] == pytest.approx(10 * run["messages_per_s"], rel=0.1)
+    assert (run["lost"], run["duplicated"], run["unacknowledged"]) == (0, 0, 0)
+    assert run["cpu_s"]["total"] > 0
+    assert {"receive", "decode", "write", "record"} < run["cpu_s"].keys()
+    assert run["peak_rss_mb"] > 20
+    assert [one["readings_per_message"] for one in found["limits"]["broker"] + found["limits"]["duckdb"]] == [10, 10]
+
+
+@pytest.mark.broker
+@pytest.mark.influx
+def test_two_ingest_processes_share_the_load_and_lose_nothing() -> None:
+    run = measure(Bench("influxdb", 10, 0.3, processes=2))
+    assert run["messages"] > 0
+    assert (run["lost"], run["unacknowledged"]) == (0, 0)
+
+
+@pytest.mark.parametrize("wrong", ["", "a", "0", "1,,2"])
+def test_readings_that_are_no_numbers_are_one_line(wrong: str) -> None:
+    ended = CliRunner().invoke(app, ["bench", "ingest", "--readings", wrong])
+    assert ended.exit_code == 2
+    assert "no whole numbers" in ended.stderr

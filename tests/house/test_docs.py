@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import click
 import pytest
 from pydantic import BaseModel
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from dayuan.cli import app
@@ -18,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 TEXTS = {path: path.read_text(encoding="utf-8") for path in DOCUMENTS}
-FENCED = re.compile(r"^```(?:sh|bash|console|shell)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SHELLS = {"", "sh", "bash", "console", "shell"}
 INLINE = re.compile(r"`(dayuan [^`]+)`")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -33,7 +35,8 @@ class Row(NamedTuple):
 
 def said(text: str) -> Iterator[list[str]]:
     """The words after `dayuan` of every command in a document."""
-    lines = [line for block in FENCED.findall(text) for line in block.replace("\\\n", " ").splitlines()]
+    blocks = [block for language, block in FENCED.findall(text) if language in SHELLS]
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     for line in [*lines, *INLINE.findall(text)]:
         for part in re.split(r"\s(?:&&|\||;)\s", line):
             try:
@@ -49,19 +52,32 @@ def said(text: str) -> Iterator[list[str]]:
 def missing(words: list[str]) -> str | None:
     """The first word that is neither a command, nor an option of it, nor an argument."""
     command: Any = get_command(app)
+    valued = False
     for place, word in enumerate(words):
-        if word.startswith("-"):
-            name = word.partition("=")[0]
-            known = {option for item in command.params for option in (*item.opts, *item.secondary_opts)} | {"--help"}
-            if name not in known:
+        if word.startswith("-") and word != "-":
+            name, given, _ = word.partition("=")
+            known = {option: item for item in command.params for option in (*item.opts, *item.secondary_opts)}
+            if name not in {*known, "--help"}:
                 return " ".join(words[: place + 1])
-        elif hasattr(command, "commands"):
+            valued = not given and name in known and not getattr(known[name], "is_flag", False)
+        elif valued:
+            valued = False
+        elif isinstance(command, TyperGroup):
             if word in {"...", "COMMAND"}:
                 return None
-            if word not in command.commands:
+            below = subcommands(command)
+            if word not in below:
                 return " ".join(words[: place + 1])
-            command = command.commands[word]
+            command = below[word]
     return None
+
+
+def subcommands(command: Any) -> dict[str, Any]:
+    """The commands of a group by name, also those it only imports when one is called."""
+    if not isinstance(command, TyperGroup):
+        return {}
+    context: Any = click.Context(command)  # type: ignore[arg-type]
+    return {name: command.get_command(context, name) for name in command.list_commands(context)}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=NAMES)
@@ -78,9 +94,7 @@ def test_commands_are_found_at_all() -> None:
 
 def test_every_command_says_what_it_is_for() -> None:
     def silent(command: Any, path: str) -> list[str]:
-        below = [
-            name for part, sub in getattr(command, "commands", {}).items() for name in silent(sub, f"{path} {part}")
-        ]
+        below = [name for part, sub in subcommands(command).items() for name in silent(sub, f"{path} {part}")]
         bare = [f"{path} {item.name}" for item in command.params if isinstance(item, click.Option) and not item.help]
         return below + bare + ([] if command.help else [path])
 

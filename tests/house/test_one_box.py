@@ -30,6 +30,8 @@ def test_rubbish_is_parked_and_an_alarm_lives_its_life(tmp_path: Path) -> None:
             *("too_large", "undecodable", "implausible", "unknown_device", "bad_topic", "unknown_kind"),
         }
 
+        refused_again(box)
+
         asyncio.run(told_by_the_agent(tmp_path, box, cabinet(now(), hours=30, warm=90)))
         alarm = box.wait(lambda: box.get("/sites/demo/alarms"))[0]
         assert (alarm["device"], alarm["state"]) == ("cabinet", "unacknowledged")
@@ -46,16 +48,30 @@ def test_rubbish_is_parked_and_an_alarm_lives_its_life(tmp_path: Path) -> None:
         box.stop()
 
 
+def refused_again(box: OneBox) -> None:
+    """Rubbish that somebody has ingest take in again is still rubbish."""
+    ids = [letter["id"] for letter in box.get("/dead-letters?reason=undecodable")["letters"]]
+    assert asked(box, "replay", ids) == {"asked": sorted(ids)}
+    box.wait(lambda: asked(box, "outcome", ids) == {"waiting": 0, "refused": len(ids), "gone": 0})
+
+
+def asked(box: OneBox, path: str, ids: list[int]) -> object:
+    answer = box.client.post(f"/api/v1/dead-letters/{path}", json={"ids": ids}, headers={"Origin": box.address})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, object] = answer.json()
+    return {name: sorted(value) if isinstance(value, list) else value for name, value in found.items()}
+
+
 def told(hook: Hook, box: OneBox, word: str) -> None:
     box.wait(lambda: any(word in message["message"] + message["title"] for message in hook.told))
 
 
 def cabinet(end: int, hours: float, warm: int) -> list[Reading]:
-    """A cabinet at 4 degrees, but for its last `warm` minutes."""
+    """A cabinet at 4 degrees, but for its last `warm` minutes, when it is grave: that is told at once."""
     minutes = range(round(hours * 60))
     return [
         Reading(
-            "cabinet", "temperature", end - minute * MINUTE, 13.0 if minute < warm else 4.0 + minute % 7 / 10, "Cel"
+            "cabinet", "temperature", end - minute * MINUTE, 19.0 if minute < warm else 4.0 + minute % 7 / 10, "Cel"
         )
         for minute in reversed(minutes)
     ]

@@ -11,18 +11,20 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
+from cbor2 import dumps
 
-from analytics import alarms
+from analytics import alarms, rules
 from api.context import Context
 from api.live import Hub
 from api.passwords import FIRST_ADMIN, ensure_admin, hashed
 from devices import kinds
 from schema.batch import Batch
 from schema.event import Meal, Pass, PlateWaste
-from schema.finding import Finding
+from schema.finding import Evidence, Finding
 from schema.instant import DAY, HOUR, MINUTE, SECOND, to_datetime, to_micros
-from schema.series import SeriesKey
+from schema.series import Quality, SeriesKey
 from schema.text import Text
+from store.registry import journal
 from store.registry.base import Base, Registry
 from store.registry.contracts import Contract, ContractMeter
 from store.registry.deadletters import Parked, park
@@ -30,11 +32,14 @@ from store.registry.events import StoredEvent, record
 from store.registry.goals import Target
 from store.registry.people import User
 from store.registry.places import Device, Site
+from store.registry.roster import Duty
+from store.registry.treatments import OutOfService, Treatment
 from store.series.duckdb import DuckStore
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NOW = to_micros(datetime(2026, 5, 20, 14, 22, 30, tzinfo=ZONE))
 QUARTER = 15 * MINUTE
+GAP = to_micros(datetime(2026, 5, 19, 1, tzinfo=ZONE))
 POWER = SeriesKey("court", "b1", "electricity_meter", "main-1", "power")
 
 
@@ -83,6 +88,8 @@ def filled(folder: Path) -> Compound:
         record(session, _events(), NOW)
         park(session, _letters(), NOW - 2 * HOUR)
         alarms.apply(session, _findings(), NOW - HOUR)
+        session.add_all(_care())
+        journal.record(session, _changes(), NOW - 3 * HOUR)
     for batch in _batches():
         compound.context.store.write(batch)
     return compound
@@ -253,8 +260,46 @@ def _books(name: str, start: int) -> Iterator[Batch]:
     quarters = np.arange(start - start % QUARTER, NOW - NOW % QUARTER, QUARTER, dtype=np.int64)
     used = np.array([_load(name, int(at)) * 0.25 for at in quarters])
     register = key(name, consumption)
-    yield _series(register.intervals(), quarters, used)
+    yield Batch.of((register.intervals(),), np.zeros(len(used), np.int32), quarters, used, _marks(name, quarters))
     yield _series(register, quarters + QUARTER, 10_000 + np.cumsum(used))
+
+
+def _marks(name: str, quarters: np.ndarray) -> np.ndarray:
+    """The quality of the intervals; meter 1 was silent for five hours yesterday and read once by mistake."""
+    quality, rule = np.zeros((2, len(quarters)), np.uint8)
+    if name == "main-1":
+        gap = (quarters >= GAP) & (quarters < GAP + 5 * HOUR)
+        quality[gap], rule[gap] = Quality.ESTIMATED, rules.PROFILE
+        rule[quarters == GAP + 8 * HOUR] = rules.LEFT_OUT
+        quality[quarters == GAP + 10 * HOUR] = Quality.PARTIAL
+    return rules.marked(quality, rule)
+
+
+def _changes() -> Iterator[journal.Entry]:
+    register = key("main-1", "energy")
+    measured, estimated = int(Quality.MEASURED), int(Quality.ESTIMATED)
+    yield journal.Entry(
+        register,
+        GAP,
+        GAP + 5 * HOUR,
+        20,
+        (402.5, estimated, rules.FLAT),
+        (451.25, estimated, rules.PROFILE),
+        "history",
+        GAP - 9 * DAY,
+        GAP - 8 * DAY,
+    )
+    yield journal.Entry(
+        register,
+        GAP - 2 * DAY,
+        GAP - 2 * DAY + HOUR,
+        4,
+        (80.1, estimated, rules.FLAT),
+        (96.4, measured, rules.NONE),
+        "readings",
+        GAP - 2 * DAY,
+        GAP - 2 * DAY + HOUR,
+    )
 
 
 def _series(series: SeriesKey, time_: np.ndarray, value: np.ndarray) -> Batch:
@@ -331,7 +376,14 @@ def _findings() -> Iterator[Finding]:
             "夜间用电 9.6 kWh/15 分钟，同类日同时段为 5.2 到 7.4",
             "9.6 kWh in 15 min at night, where 5.2 to 7.4 is usual for such a day",
         ),
+        cause="left_on",
+        evidence=tuple(
+            Evidence(series, NOW - 14 * HOUR, NOW - 2 * HOUR)
+            for series in (key("server-room", "energy").intervals(), key("main-2", "power"))
+        ),
         cost_kwh_per_hour=14.0,
+        cost_yuan_per_hour=Decimal("11.48"),
+        cost_kgco2_per_hour=7.97,
     )
     yield Finding(
         series=key("gate-south", "entries"),
@@ -349,24 +401,37 @@ def _findings() -> Iterator[Finding]:
     )
 
 
+def _care() -> Iterator[Duty | Treatment | OutOfService]:
+    for tier, channel, days, start, end in (
+        (1, "duty", "1111100", 8 * 60, 18 * 60),
+        (1, "night", "1111100", 18 * 60, 8 * 60),
+        (1, "weekend", "0000010", 9 * 60, 21 * 60),
+        (2, "chief", "1111111", 0, 0),
+    ):
+        yield Duty(site="court", tier=tier, channel=channel, days=days, start=start, end=end)
+    eased = {"site": "court", "who": "admin", "changed": NOW - 2 * DAY}
+    yield Treatment(
+        device="gas-1", rule="seasonal", on_delay=15 * MINUTE, off_delay=10 * MINUTE, comment="宴会", **eased
+    )
+    yield Treatment(device="", rule="stuck", tolerance=1.37, comment="#2", **eased)
+    removed = {"site": "court", "since": NOW - DAY, "who": "operator"}
+    yield OutOfService(device="terminal-1", rule="silent", until=NOW + 3 * DAY, comment="换网线", **removed)
+
+
 def _letters() -> Iterator[Parked]:
-    for number in range(23):
-        yield (
-            Parked(
-                "dayuan/court/b1/water_meter/water-9/readings",
-                "court",
-                "water-9",
-                "unknown_device",
-                "no birth seen",
-                b"[]",
-            )
-            if number % 3
-            else Parked(
-                "dayuan/court/b1/electricity_meter/main-1/readings",
-                "court",
-                "main-1",
-                "undecodable",
-                "byte 0",
-                b"\xff\x00",
-            )
+    main = ("dayuan/court/b1/electricity_meter/main-1/readings", "court", "main-1")
+    water = ("dayuan/court/b1/water_meter/water-9/readings", "court", "water-9")
+    pack = b'[{"bn":"court/main-1/","bt":1779257400,"n":"voltage","u":"V","v":2314000000.0}]'
+    for number in range(15):
+        yield Parked(
+            *water, "unknown_device", "court/water-9 has sent no birth message", b'[{"n":"volume","v":%d}]' % number
         )
+    for _ in range(3):
+        yield Parked(*main, "undecodable", "byte 0", b"\xff\x00\x8a\x10 garbled \xfe")
+    yield Parked(*main, "implausible", "voltage = 2.314e+09", pack)
+    yield Parked(
+        *main, "unknown_point", "an electricity_meter has no point 'voltage'", pack.replace(b"2314000000.0", b"231.4")
+    )
+    yield Parked(*main, "too_large", "300000 bytes, the limit is 262144", b"[" + b'{"n":"power","v":1},' * 15_000)
+    yield Parked("dayuan/court//x", "", "", "bad_topic", "an empty part", b"")
+    yield Parked(*main, "bad_time", "1779257400 s", dumps([{0: "power", 2: 41.5, 6: 1779257400}]))

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -137,3 +137,14 @@ def visiting(browser: Browser, served: Served, view: View = CHINESE) -> Iterator
         visitor.context.close()
         raise
     visitor.close()
+
+
+@pytest.fixture(scope="module")
+def served(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A filled compound whose administrator has chosen a password and signed in."""
+    with serving(compound.filled(tmp_path_factory.mktemp("pages"))) as found:
+        compound.choose_password(found.compound, PASSWORD)
+        with visiting(chromium, found) as visitor:
+            visitor.sign_in("admin", PASSWORD)
+            state = visitor.context.storage_state()
+        yield replace(found, signed_in=state)

@@ -2,13 +2,13 @@
 
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from analytics.ack_link import AckLinks
 from schema.batch import Batch
 from schema.instant import HOUR
 from store.registry.alarms import Alarm
@@ -23,7 +23,9 @@ ROUTES = {
     "device": "/devices/court/main-1",
     "alarms": "/alarms",
     "alarm": "/alarms/1",
+    "alarm-care": "/alarms/care",
     "dead-letters": "/dead-letters",
+    "dead-letter": "/dead-letters/19",
 }
 VIEWS = [
     View("zh-CN", 390, 844),
@@ -31,17 +33,6 @@ VIEWS = [
     View("en-GB", 390, 844, "dark"),
     View("en-GB", 1920, 1080, "dark"),
 ]
-
-
-@pytest.fixture(scope="module")
-def served(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A filled compound whose administrator has chosen a password and signed in."""
-    with serving(compound.filled(tmp_path_factory.mktemp("pages"))) as found:
-        compound.choose_password(found.compound, PASSWORD)
-        with visiting(chromium, found) as visitor:
-            visitor.sign_in("admin", PASSWORD)
-            state = visitor.context.storage_state()
-        yield replace(found, signed_in=state)
 
 
 def test_one_time_password_must_be_changed_before_anything_is_shown(chromium: Browser, tmp_path: Path) -> None:
@@ -68,6 +59,9 @@ def test_one_time_password_must_be_changed_before_anything_is_shown(chromium: Br
         expect(page.get_by_role("heading", level=1)).to_have_text("平台已就绪，等待第一笔读数")
         expect(page.get_by_text("dayuan simulate")).to_be_visible()
         visitor.shot("welcome.zh")
+        for path, words in (("/alarms/care", "还没有院区"), ("/dead-letters", "没有死信：收到的每条消息都被接受了")):
+            page.goto(path)
+            expect(page.locator(".page")).to_contain_text(words)
         page.get_by_role("button", name="退出登录").click()
         expect(page).to_have_url(re.compile("/sign-in$"))
         page.goto("/")
@@ -128,6 +122,42 @@ def test_an_alarm_is_shelved_with_a_comment(chromium: Browser, served: Served) -
         page.goto("/alarms")
         page.get_by_role("button", name="Shelved").click()
         expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def test_a_false_alarm_is_said_to_be_one_with_its_cause(chromium: Browser, served: Served) -> None:
+    with served.compound.context.registry.reading() as session:
+        number = next(alarm.id for alarm in session.query(Alarm) if alarm.device == "server-room")
+    with visiting(chromium, served) as visitor:
+        page = visitor.page
+        page.goto(f"/alarms/{number}")
+        page.select_option("select[name=cause]", label="计划内")
+        page.get_by_role("button", name="误报").click()
+        expect(page.locator(".history")).to_contain_text("误报 计划内")
+        expect(page.locator(".history")).to_contain_text("容差 ×")
+        page.get_by_role("button", name="停用此设备的告警").click()
+        expect(page.locator(".page-head")).to_contain_text("停用监视")
+        visitor.shot("alarm-out-of-service.zh")
+        page.goto("/alarms")
+        page.get_by_role("button", name="停用监视").click()
+        expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def test_a_link_from_a_message_acknowledges_on_a_phone(chromium: Browser, served: Served) -> None:
+    """Without signing in, with one press; the second time it says that there is nothing to do."""
+    context = served.compound.context
+    with context.registry.reading() as session:
+        number = next(alarm.id for alarm in session.query(Alarm) if alarm.phase == "unacknowledged")
+    link = AckLinks(context.secret, served.address).url(number, "duty", context.clock())
+    with visiting(chromium, replace(served, signed_in=None), View("zh-CN", 390, 844)) as visitor:
+        page = visitor.page
+        page.goto(link)
+        visitor.shot("ack.phone.zh")
+        page.get_by_role("button", name="确认").click()
+        expect(page.get_by_role("status")).to_contain_text("已确认")
+        page.goto(link)
+        expect(page.get_by_role("status")).to_contain_text("已有人确认")
+        page.goto(link[:-3])
+        expect(page.get_by_role("alert")).to_contain_text("链接无效")
 
 
 def test_language_is_the_browsers_until_chosen(chromium: Browser, served: Served) -> None:
@@ -242,3 +272,7 @@ def test_replayed_history_is_shown_as_of_its_last_reading(chromium: Browser, tmp
         )
         expect(visitor.page.locator(".hero-number")).to_have_text(re.compile(r"^\d{3}\.\d$"))
         visitor.shot("live-history.zh")
+        visitor.page.goto("/alarms/care")
+        for words in ("还没有值班表：每个渠道随时都会收到告警", "所有告警都按默认处理", "没有停用的设备"):
+            expect(visitor.page.locator(".page")).to_contain_text(words)
+        visitor.shot("alarm-care-empty.zh")

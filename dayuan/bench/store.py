@@ -64,7 +64,7 @@ def _append(store: SeriesStore, keys: list[SeriesKey], rows: int) -> float:
 def _margins(store: SeriesStore, keys: list[SeriesKey], rows: int) -> Batch:
     """A quarter of an hour of every series with its neighbours, as the ledger asks for it."""
     start = _BEGIN + max(0, rows // _SERIES - 20) * MINUTE
-    return store.read(keys, start, start + 15 * MINUTE, margin=True)
+    return store.read(keys, start, start + 15 * MINUTE, margin=1)
 
 
 def _timed(call: Callable[[], object]) -> tuple[float, float]:
