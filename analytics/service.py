@@ -9,14 +9,15 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from analytics import alarm_clock, alarms, bookkeeper, notify
-from analytics.ack_link import AckLinks
+from analytics.alarms import clock, lifecycle, notify
+from analytics.alarms.ack_link import AckLinks
+from analytics.books import bookkeeper
+from analytics.books.renewal import Renewal
 from analytics.calendar import Calendar
 from analytics.detect import Detection
 from analytics.detect.core import Context
 from analytics.detect.limits import ROWS, Limits
 from analytics.detect.silent import Watch
-from analytics.renewal import Renewal
 from devices import kinds
 from schema.batch import Batch
 from schema.finding import Finding
@@ -135,15 +136,17 @@ class Analytics:
         while self._found:
             portion = self._found[:PORTION]
             with self._registry.writing() as session:
-                notices += self._tell(session, alarms.apply(session, portion, now), now)
+                notices += self._tell(session, lifecycle.apply(session, portion, now), now)
             del self._found[:PORTION]
         with self._registry.writing() as session:
-            notices += self._tell(session, alarm_clock.tick(session, now), now)
+            notices += self._tell(session, clock.tick(session, now), now)
         return notices
 
-    def _tell(self, session: Session, changes: Sequence[alarms.Change], now: int) -> list[tuple[str, dict[str, Any]]]:
+    def _tell(
+        self, session: Session, changes: Sequence[lifecycle.Change], now: int
+    ) -> list[tuple[str, dict[str, Any]]]:
         """Put on paper whom to call, and give the notices for those who look."""
-        recent = [change for change in changes if change.alarm.end > now - alarms.STALE]
+        recent = [change for change in changes if change.alarm.end > now - lifecycle.STALE]
         notify.enqueue(session, recent, self._channels, now, self._links)
         return [
             ("alarm", {"site": alarm.site, "id": alarm.id, "device": alarm.device, "effect": effect})

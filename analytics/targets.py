@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics import student
-from analytics.ledger import INTERVAL
+from analytics.books.ledger import INTERVAL
+from analytics.savings import student
 from analytics.typical import WEEKS, Load, Profile, Total
 from schema.text import Text
 

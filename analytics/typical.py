@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.books import Books
-from analytics.ledger import INTERVAL
+from analytics.books.consumption import Books
+from analytics.books.ledger import INTERVAL
 from schema.instant import DAY, to_micros
 from schema.series import Quality, SeriesKey
 from schema.text import Text

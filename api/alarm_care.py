@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from analytics import alarm_acts, alarms
+from analytics.alarms import acts, lifecycle
 from schema.errors import Reject
 from schema.instant import SECOND
 from store.registry.people import audit
@@ -26,7 +26,7 @@ class TreatmentIn(BaseModel):
     rule: Name = ""
     on_delay: float = Field(default=0, ge=0, le=30 * 86_400)
     off_delay: float = Field(default=0, ge=0, le=30 * 86_400)
-    tolerance: float = Field(default=1, ge=1, le=alarm_acts.LARGEST_TOLERANCE)
+    tolerance: float = Field(default=1, ge=1, le=acts.LARGEST_TOLERANCE)
     comment: str = Field(default="", max_length=500)
 
 
@@ -69,16 +69,16 @@ def drop_treatment(session: Session, site: str, device: str, rule: str, who: str
 
 def take_out(
     session: Session, site: str, device: str, rule: str, until: int | None, who: str, comment: str, now: int
-) -> list[alarms.Change]:
+) -> list[lifecycle.Change]:
     """Tell nobody of a device's alarms, of one rule or all; Reject for an instant that has passed."""
-    changes = alarm_acts.take_out_of_service(session, site, device, rule, until, who, comment, now)
+    changes = acts.take_out_of_service(session, site, device, rule, until, who, comment, now)
     audit(session, now, who, "out of service", f"{site}/{device}/{rule}")
     return changes
 
 
-def put_back(session: Session, site: str, device: str, rule: str, who: str, now: int) -> list[alarms.Change]:
+def put_back(session: Session, site: str, device: str, rule: str, who: str, now: int) -> list[lifecycle.Change]:
     """Tell of its alarms again; Reject where it is not out of service."""
-    changes = alarm_acts.put_back_in_service(session, site, device, rule, who, now)
+    changes = acts.put_back_in_service(session, site, device, rule, who, now)
     audit(session, now, who, "back in service", f"{site}/{device}/{rule}")
     return changes
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Path
 
-from analytics.scene import health
+from analytics.live.scene import health
 from api.auth import Viewer
 from api.context import Context, Ctx
 from api.problems import not_found

@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from analytics.ack_link import AckLinks
-from analytics.deliver import Sender
-from analytics.notify import BUS, BUS_NAME, Channel
+from analytics.alarms.ack_link import AckLinks
+from analytics.alarms.deliver import Sender
+from analytics.alarms.notify import BUS, BUS_NAME, Channel
 from analytics.service import Analytics
 from bus.client import Client, Link, Will
 from bus.topics import Topic

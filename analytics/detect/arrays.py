@@ -1,13 +1,13 @@
-"""Surprise on the columns of many series: `analytics.surprise.advance` with arrays for its numbers."""
+"""Surprise on the columns of many series: `analytics.novelty.surprise.advance` with arrays for its numbers."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.calculus import Calculus
 from analytics.detect.core import Column, Columns, Floats, Layout
-from analytics.surprise import CONTEXT_SPANS, HALF, KEPT, STATE, advance
+from analytics.novelty.calculus import Calculus
+from analytics.novelty.surprise import CONTEXT_SPANS, HALF, KEPT, STATE, advance
 from schema.instant import HOUR
 
 LAYOUT: Layout = {name: Column(*column) for name, column in STATE.items()}

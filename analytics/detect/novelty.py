@@ -7,7 +7,7 @@ import numpy as np
 from analytics.detect.arrays import LAYOUT, advance_rows
 from analytics.detect.core import Column, Columns, Context, Hours, Layout, Rule, is_interval, point_of, tell
 from analytics.detect.explain import Level, Said, explain, what_of
-from analytics.surprise import FLAG
+from analytics.novelty.surprise import FLAG
 from schema.finding import Finding
 from schema.instant import HOUR
 from schema.series import SeriesKey

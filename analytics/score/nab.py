@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.trace import Row, opened, rows
+from analytics.novelty.trace import Row, opened, rows
 from schema.errors import Reject
 
 Floats = NDArray[np.float64]

@@ -8,8 +8,8 @@ from nicegui import ui
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from analytics import alarm_acts
-from analytics.ack_link import PATH, AckLinks
+from analytics.alarms import acts
+from analytics.alarms.ack_link import PATH, AckLinks
 from api.context import Context, Ctx
 from api.pages import text, tone
 from api.pages.element import box, say
@@ -59,7 +59,7 @@ def _acknowledge(context: Context, links: AckLinks, token: str) -> str:
     try:
         alarm, channel = links.read(token, now)
         with context.registry.writing() as session:
-            done = alarm_acts.acknowledge(session, alarm, f"link:{channel}", "", now).alarm
+            done = acts.acknowledge(session, alarm, f"link:{channel}", "", now).alarm
     except Reject as error:
         return error.reason
     context.hub.announce("alarm", {"site": done.site, "id": done.id, "state": done.phase})

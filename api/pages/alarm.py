@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import get_args
 
-from analytics.alarm_acts import Cause, Verdict
+from analytics.alarms.acts import Cause, Verdict
 from api.pages import text, text_care, tone
 from api.pages.alarm_action import acknowledge, comment, judge, shelve, take_out_of_service
 from api.pages.alarm_evidence import Evidence, draw_evidence, evidence

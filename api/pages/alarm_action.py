@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
-from analytics import alarm_acts, alarms
-from analytics.alarm_acts import Cause, Verdict
+from analytics.alarms import acts, lifecycle
+from analytics.alarms.acts import Cause, Verdict
 from api import alarm_care
 from api.pages.visit import Visit
 from api.pages.writing import write
@@ -14,12 +14,12 @@ from store.registry.alarms import open_alarms
 
 async def acknowledge(visit: Visit, alarm: int, comment: str = "") -> None:
     """Say that somebody has seen it, and tell every open page."""
-    await act(visit, lambda session, who, now: alarm_acts.acknowledge(session, alarm, who, comment, now))
+    await act(visit, lambda session, who, now: acts.acknowledge(session, alarm, who, comment, now))
 
 
 async def shelve(visit: Visit, alarm: int, duration: int, comment: str) -> None:
     """Put it aside for a while (us), and tell every open page."""
-    await act(visit, lambda session, who, now: alarm_acts.shelve(session, alarm, now + duration, who, comment, now))
+    await act(visit, lambda session, who, now: acts.shelve(session, alarm, now + duration, who, comment, now))
 
 
 async def acknowledge_returned(visit: Visit) -> None:
@@ -28,21 +28,21 @@ async def acknowledge_returned(visit: Visit) -> None:
     if site is None:
         return
 
-    def all_returned(session: Session, who: str, now: int) -> list[alarms.Change]:
+    def all_returned(session: Session, who: str, now: int) -> list[lifecycle.Change]:
         waiting = [alarm.id for alarm in open_alarms(session, site.id) if alarm.phase == "returned"]
-        return alarm_acts.acknowledge_all(session, waiting, who, "", now)
+        return acts.acknowledge_all(session, waiting, who, "", now)
 
     await act(visit, all_returned)
 
 
 async def comment(visit: Visit, alarm: int, words: str) -> None:
     """Add a word to its history, and tell every open page."""
-    await act(visit, lambda session, who, now: alarm_acts.comment(session, alarm, who, words, now))
+    await act(visit, lambda session, who, now: acts.comment(session, alarm, who, words, now))
 
 
 async def judge(visit: Visit, alarm: int, verdict: Verdict, cause: Cause | None, words: str) -> None:
     """Say whether it was right and what was behind it, and tell every open page."""
-    await act(visit, lambda session, who, now: alarm_acts.judge(session, alarm, verdict, cause, who, words, now))
+    await act(visit, lambda session, who, now: acts.judge(session, alarm, verdict, cause, who, words, now))
 
 
 async def take_out_of_service(
@@ -62,12 +62,12 @@ async def put_back_in_service(visit: Visit, site: str, device: str, rule: str) -
     return await act(visit, lambda session, who, now: alarm_care.put_back(session, site, device, rule, who, now))
 
 
-async def act(visit: Visit, action: Callable[[Session, str, int], alarms.Change | list[alarms.Change]]) -> bool:
+async def act(visit: Visit, action: Callable[[Session, str, int], lifecycle.Change | list[lifecycle.Change]]) -> bool:
     """Change alarms as an operator, and tell every open page; whether it was done."""
     done = await write(visit, "operator", lambda session, caller, now: action(session, caller.name, now))
     if done is None:
         return False
-    for change in [done] if isinstance(done, alarms.Change) else done:
+    for change in [done] if isinstance(done, lifecycle.Change) else done:
         alarm = change.alarm
         visit.context.hub.announce("alarm", {"site": alarm.site, "id": alarm.id, "state": alarm.phase})
     return True

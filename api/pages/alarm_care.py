@@ -3,8 +3,8 @@
 import asyncio
 from typing import NamedTuple
 
+from analytics.alarms.notify import BUS_NAME
 from analytics.detect import rules
-from analytics.notify import BUS_NAME
 from api.alarm_care import Shift, shift_of
 from api.pages import text, text_care
 from api.pages.element import box, say

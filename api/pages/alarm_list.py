@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from analytics.alarms import RANK
-from analytics.board import Alarms
+from analytics.alarms.lifecycle import RANK
+from analytics.live.board import Alarms
 from api.pages import text, tone
 from api.pages.alarm_action import acknowledge
 from api.pages.element import box, say

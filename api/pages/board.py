@@ -2,8 +2,17 @@
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from analytics.board import Alarms, Canteen, CarrierBooks, ContractSavings, Devices, PowerNow, PowerToday, TargetTrack
-from analytics.occupancy import Heads
+from analytics.live.board import (
+    Alarms,
+    Canteen,
+    CarrierBooks,
+    ContractSavings,
+    Devices,
+    PowerNow,
+    PowerToday,
+    TargetTrack,
+)
+from analytics.people.occupancy import Heads
 from api.pages import alarm_list, canteen, figure_card, health, people, power, savings, target_list, text
 from api.pages.alarm_list import Line
 from api.pages.element import box, say

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from analytics.books import Books, Period, consumption
-from analytics.ledger import INTERVAL
-from analytics.rules import RULES, Rule, rule_of
+from analytics.books.consumption import Books, Period, consumption
+from analytics.books.ledger import INTERVAL
+from analytics.books.rules import RULES, Rule, rule_of
 from api.context import Context
 from api.pages import curve, text, text_books, tone
 from api.pages.device_charts import colour

@@ -1,7 +1,7 @@
 """The canteen today: meals, waste per plate, clean plates, and the cold chain."""
 
-from analytics.board import Canteen
-from analytics.canteen import Cabinet
+from analytics.live.board import Canteen
+from analytics.people.canteen import Cabinet
 from api.pages import text, tone
 from api.pages.element import box, say
 from api.pages.icon import icon

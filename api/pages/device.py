@@ -6,7 +6,7 @@ from typing import NamedTuple
 from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
-from analytics.books import Period
+from analytics.books.consumption import Period
 from api.pages import text, tone
 from api.pages.booked import booked, draw_booked
 from api.pages.device_charts import draw_trend, trend

@@ -2,7 +2,7 @@
 
 from nicegui.element import Element
 
-from analytics.board import CarrierBooks, TargetTrack
+from analytics.live.board import CarrierBooks, TargetTrack
 from api.pages import text, tone
 from api.pages.element import box, say
 from api.pages.icon import icon

@@ -1,6 +1,6 @@
 """Device health: how many report, and which do not."""
 
-from analytics.board import Devices
+from analytics.live.board import Devices
 from api.pages import text, tone
 from api.pages.element import box, say
 from api.pages.icon import icon

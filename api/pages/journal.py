@@ -1,6 +1,6 @@
 """The journal of a device's books: what was changed later, from what to what, and why."""
 
-from analytics.rules import RULES
+from analytics.books.rules import RULES
 from api.context import Context
 from api.pages import text_books, tone
 from api.pages.element import box, say

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from analytics.board import PowerNow
-from analytics.scene import OFFLINE
+from analytics.live.board import PowerNow
+from analytics.live.scene import OFFLINE
 from api.context import Context
 from devices import kinds
 from schema.instant import SECOND

@@ -1,6 +1,6 @@
 """People inside, as the gates count them."""
 
-from analytics.occupancy import Heads
+from analytics.people.occupancy import Heads
 from api.pages import curve, text
 from api.pages.element import box, say
 from api.pages.icon import icon

@@ -2,7 +2,7 @@
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from analytics.board import PowerNow, PowerToday
+from analytics.live.board import PowerNow, PowerToday
 from api.pages import curve, text
 from api.pages.element import box, say
 from api.pages.number import change, figure

@@ -8,7 +8,7 @@ from nicegui import ui
 from nicegui.element import Element
 from pydantic import ValidationError
 
-from analytics.roster import ESCALATION, on_duty
+from analytics.alarms.roster import ESCALATION, on_duty
 from api import alarm_care
 from api.alarm_care import MOST_DUTIES, Shift, duty_of, shift_of
 from api.pages import text_care, tone

@@ -1,6 +1,6 @@
 """Contract savings so far: preliminary until both parties have signed."""
 
-from analytics.board import ContractSavings
+from analytics.live.board import ContractSavings
 from api.pages import text
 from api.pages.element import box, say
 from api.pages.figure_card import unit

@@ -1,6 +1,6 @@
 """Targets that are not on a carrier's card: intensities per area or person, and yearly totals."""
 
-from analytics.board import TargetTrack
+from analytics.live.board import TargetTrack
 from api.pages import text, tone
 from api.pages.element import box, say
 from api.pages.figure_card import ruler

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from nicegui import ui
 from pydantic import ValidationError
 
-from analytics.alarm_acts import LARGEST_TOLERANCE
+from analytics.alarms.acts import LARGEST_TOLERANCE
 from api import alarm_care
 from api.alarm_care import TreatmentIn
 from api.pages import text, text_care

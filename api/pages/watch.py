@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from analytics.board import Overview
-from analytics.overview import overview
+from analytics.live.board import Overview
+from analytics.live.overview import overview
 from api.context import Context
 from api.pages.alarm_list import Line, foremost
 from api.places import last_seen, series_of

@@ -9,8 +9,8 @@ from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from analytics import alarm_acts, alarms
-from analytics.alarm_acts import Cause, Verdict
+from analytics.alarms import acts, lifecycle
+from analytics.alarms.acts import Cause, Verdict
 from api.auth import Caller, Operator, Viewer
 from api.context import Context, Ctx
 from api.limits import Number
@@ -112,7 +112,7 @@ def acknowledge(context: Ctx, caller: Operator, alarm: Number, body: Acknowledge
         context,
         caller,
         alarm,
-        lambda session, now: alarm_acts.acknowledge(session, alarm, caller.name, body.comment, now),
+        lambda session, now: acts.acknowledge(session, alarm, caller.name, body.comment, now),
     )
 
 
@@ -125,7 +125,7 @@ def acknowledge_many(caller: Operator, site: SiteOf, context: Ctx, body: Bulk) -
             chosen = [alarm for alarm, phase in waiting.items() if phase == "returned"]
         else:
             chosen = [alarm for alarm in body.alarms if alarm in waiting]
-        changes = alarm_acts.acknowledge_all(session, chosen, caller.name, body.comment, context.clock())
+        changes = acts.acknowledge_all(session, chosen, caller.name, body.comment, context.clock())
     for change in changes:
         _announce(context, change)
     return Acknowledged(acknowledged=[change.alarm.id for change in changes])
@@ -135,7 +135,7 @@ def acknowledge_many(caller: Operator, site: SiteOf, context: Ctx, body: Bulk) -
 def comment(context: Ctx, caller: Operator, alarm: Number, body: Acknowledgement) -> AlarmDetail:
     """Add a word to its history, also when it is closed."""
     return _act(
-        context, caller, alarm, lambda session, now: alarm_acts.comment(session, alarm, caller.name, body.comment, now)
+        context, caller, alarm, lambda session, now: acts.comment(session, alarm, caller.name, body.comment, now)
     )
 
 
@@ -146,7 +146,7 @@ def judge(context: Ctx, caller: Operator, alarm: Number, body: Judgement) -> Ala
         context,
         caller,
         alarm,
-        lambda session, now: alarm_acts.judge(session, alarm, body.verdict, body.cause, caller.name, body.comment, now),
+        lambda session, now: acts.judge(session, alarm, body.verdict, body.cause, caller.name, body.comment, now),
     )
 
 
@@ -160,7 +160,7 @@ def shelve(context: Ctx, caller: Operator, alarm: Number, body: Shelving) -> Ala
         context,
         caller,
         alarm,
-        lambda session, now: alarm_acts.shelve(session, alarm, until, caller.name, body.comment, now),
+        lambda session, now: acts.shelve(session, alarm, until, caller.name, body.comment, now),
     )
 
 
@@ -168,11 +168,13 @@ def shelve(context: Ctx, caller: Operator, alarm: Number, body: Shelving) -> Ala
 def unshelve(context: Ctx, caller: Operator, alarm: Number, body: Acknowledgement) -> AlarmDetail:
     """Take it back from the shelf; 409 when it is not there."""
     return _act(
-        context, caller, alarm, lambda session, now: alarm_acts.unshelve(session, alarm, caller.name, body.comment, now)
+        context, caller, alarm, lambda session, now: acts.unshelve(session, alarm, caller.name, body.comment, now)
     )
 
 
-def _act(context: Context, caller: Caller, alarm: int, action: Callable[[Session, int], alarms.Change]) -> AlarmDetail:
+def _act(
+    context: Context, caller: Caller, alarm: int, action: Callable[[Session, int], lifecycle.Change]
+) -> AlarmDetail:
     with context.registry.writing() as session:
         _visible(session, caller, alarm)
         with _conflicts():
@@ -182,7 +184,7 @@ def _act(context: Context, caller: Caller, alarm: int, action: Callable[[Session
     return answer
 
 
-def _announce(context: Context, change: alarms.Change) -> None:
+def _announce(context: Context, change: lifecycle.Change) -> None:
     alarm = change.alarm
     told = {"site": alarm.site, "id": alarm.id, "device": alarm.device, "effect": change.effect}
     context.hub.announce("alarm", told)

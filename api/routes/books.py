@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
-from analytics.bookkeeper import in_force
+from analytics.books.bookkeeper import in_force
+from analytics.books.drill import Origin, Taught, origin
+from analytics.books.rules import RULES
+from analytics.books.settling import Ground
 from analytics.calendar import Calendar
-from analytics.drill import Origin, Taught, origin
-from analytics.rules import RULES
-from analytics.settling import Ground
 from api.auth import Viewer
 from api.context import Ctx
 from api.limits import Number

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from analytics.books import Books, Period, consumption, floor_local
+from analytics.books.consumption import Books, Period, consumption, floor_local
 from api.context import Ctx
 from api.moments import Span, iso, span
 from api.places import SiteOf, zone_of

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from analytics.gauges import weighted
+from analytics.books.gauges import weighted
 from api.context import Ctx
 from api.moments import Span, iso, span, step
 from api.places import DeviceOf, SiteOf, zone_of

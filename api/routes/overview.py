@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter
 
-from analytics.overview import Overview, overview
+from analytics.live.overview import Overview, overview
 from api.context import Context, Ctx
 from api.places import SiteOf
 from schema.text import Text
@@ -33,7 +33,7 @@ def plain(value: object) -> Any:
 
 @router.get("/sites/{site}/overview")
 def get_overview(site: SiteOf, context: Ctx) -> dict[str, Any]:
-    """All that the live page shows, as analytics.board.Overview; null is "not known", never zero."""
+    """All that the live page shows, as analytics.live.board.Overview; null is "not known", never zero."""
     found: dict[str, Any] = plain(_now(context, site))
     return found
 

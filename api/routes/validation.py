@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from analytics import vee
+from analytics.books import vee
+from analytics.books.review import review
 from analytics.calendar import Calendar
-from analytics.review import review
 from analytics.typical import midnight
 from api.context import Context, Ctx
 from api.places import SiteOf, series_of

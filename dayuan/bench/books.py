@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from analytics import bookkeeper
+from analytics.books import bookkeeper
 from analytics.calendar import Calendar
 from bus import messages, senml
 from bus.messages import Birth

@@ -50,8 +50,8 @@ def detect(
 
 def _run(file: Path, lines: Iterable[str], sink: IO[str]) -> None:
     """Score one file, row by row; a line on stderr says what came of it."""
-    from analytics.follow import follow
-    from analytics.trace import rows
+    from analytics.novelty.follow import follow
+    from analytics.novelty.trace import rows
 
     name = "stdin" if file == _STDIN else file.name
     watched = sys.stderr.isatty()
@@ -73,7 +73,7 @@ def _run(file: Path, lines: Iterable[str], sink: IO[str]) -> None:
 @contextmanager
 def _source(file: Path) -> Iterator[IO[str]]:
     """The text of a file or of standard input."""
-    from analytics.trace import opened
+    from analytics.novelty.trace import opened
 
     if file == _STDIN:
         yield io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="replace", newline="")

@@ -28,7 +28,7 @@ def serve(service: Callable[[Parts], Coroutine[Any, Any, None]]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", handlers=[handler])
     for chatty in ("alembic", "httpx", "uvicorn.error"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    # It logs the address of a channel it cannot use, token and all; analytics.notify says which channel it is.
+    # It logs the address of a channel it cannot use, token and all; analytics.alarms.notify says which channel it is.
     logging.getLogger("apprise").setLevel(logging.CRITICAL)
     # asyncio.run joins its threads before the parts are closed, so no write is cut off.
     with opened(Settings.load()) as parts:

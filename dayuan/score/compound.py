@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analytics import ledger
+from analytics.books import ledger
+from analytics.books.register import Register
 from analytics.calendar import Calendar
 from analytics.detect import Detection
 from analytics.detect.core import Context
 from analytics.detect.silent import Watch
-from analytics.register import Register
 from analytics.score.faults import WEEK, Truth, openings, score
 from devices import kinds
 from schema.batch import Batch

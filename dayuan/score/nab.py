@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from analytics.follow import scores
+from analytics.novelty.follow import scores
+from analytics.novelty.surprise import FLAG
 from analytics.score.nab import Corpus, Labelled, Profile, load, profiles
 from analytics.score.rivals import Rival
 from analytics.score.rivals import rivals as every_rival
-from analytics.surprise import FLAG
 
 OURS = "dayuan"
 

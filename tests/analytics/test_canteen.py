@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from analytics.calendar import Calendar
-from analytics.canteen import CHILLED, FROZEN, expected_lunches, limit_of, services, state
+from analytics.people.canteen import CHILLED, FROZEN, expected_lunches, limit_of, services, state
 from schema.event import Meal, PlateWaste
 from schema.instant import MINUTE
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.contract import (
+from analytics.savings.contract import (
     Days,
     Insufficient,
     Model,
@@ -22,7 +22,7 @@ from analytics.contract import (
     savings,
     value,
 )
-from analytics.student import quantile
+from analytics.savings.student import quantile
 from tests.real_data import real
 
 YEAR = 365

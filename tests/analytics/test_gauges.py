@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.gauges import Means, weighted
+from analytics.books.gauges import Means, weighted
 from schema.instant import HOUR, MINUTE
 
 START = 1_789_948_800_000_000

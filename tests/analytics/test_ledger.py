@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics import ledger, rules
-from analytics.ledger import GAP, INTERVAL
-from analytics.register import Register, segments
+from analytics.books import ledger, rules
+from analytics.books.ledger import GAP, INTERVAL
+from analytics.books.register import Register, segments
 from schema.instant import HOUR, MINUTE
 from schema.series import Quality
 

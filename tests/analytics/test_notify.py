@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from analytics.ack_link import VALID, AckLinks
-from analytics.alarm_acts import acknowledge, shelve
-from analytics.alarm_clock import tick
-from analytics.alarms import Change, apply
-from analytics.deliver import PER_MINUTE, Delivered, Sender
-from analytics.notify import BUS, GROUP_WAIT, Channel, enqueue
-from analytics.roster import ESCALATION
+from analytics.alarms.ack_link import VALID, AckLinks
+from analytics.alarms.acts import acknowledge, shelve
+from analytics.alarms.clock import tick
+from analytics.alarms.deliver import PER_MINUTE, Delivered, Sender
+from analytics.alarms.lifecycle import Change, apply
+from analytics.alarms.notify import BUS, GROUP_WAIT, Channel, enqueue
+from analytics.alarms.roster import ESCALATION
 from schema.errors import Reject, Stop
 from schema.finding import Finding, Severity
 from schema.instant import DAY, HOUR, MINUTE, SECOND
@@ -115,7 +115,7 @@ def test_a_webhook_hears_of_an_alarm_once_in_both_languages(registry: Registry) 
 
 
 def test_a_receiver_that_was_down_hears_after_a_restart(registry: Registry, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", "analytics.deliver")
+    caplog.set_level("INFO", "analytics.alarms.deliver")
     with receiver() as (port, _):
         pass
     channels = [Channel("duty", f"json://127.0.0.1:{port}/hook")]

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from analytics.detect.arrays import LAYOUT, advance_rows
 from analytics.detect.core import State, admitted
-from analytics.follow import Follower, follow
-from analytics.follow import scores as listed
+from analytics.novelty.follow import Follower, follow
+from analytics.novelty.follow import scores as listed
+from analytics.novelty.surprise import FLAG, GRACE
+from analytics.novelty.trace import Row, instant, number, rows
 from analytics.score.nab import load, profiles
-from analytics.surprise import FLAG, GRACE
-from analytics.trace import Row, instant, number, rows
 from schema.instant import DAY, HOUR, MINUTE
 from schema.series import SeriesKey
 from tests.real_data import real

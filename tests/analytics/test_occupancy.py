@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.occupancy import Crossing, count, from_counters, from_events, reset_before
+from analytics.people.occupancy import Crossing, count, from_counters, from_events, reset_before
 from schema.batch import Batch
 from schema.event import Pass
 from schema.instant import HOUR, MINUTE, to_micros

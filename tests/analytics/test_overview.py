@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from analytics.carriers import SEED
-from analytics.overview import Overview, overview
+from analytics.live.overview import Overview, overview
 from schema.batch import Batch
 from schema.errors import Reject
 from schema.event import Meal, Pass, PlateWaste

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics import habit, ledger, rules
+from analytics.books import habit, ledger, rules
+from analytics.books.ledger import Intervals
+from analytics.books.register import GAP, INTERVAL, Change, Register, on_grid, segments, standing
 from analytics.calendar import Calendar
-from analytics.ledger import Intervals
-from analytics.register import GAP, INTERVAL, Change, Register, on_grid, segments, standing
 from schema.instant import DAY, HOUR, MINUTE
 from schema.series import Quality
 

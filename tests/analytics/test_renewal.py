@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analytics import renewal, rules
+from analytics.books import renewal, rules
 from analytics.service import Analytics
 from schema.batch import Batch
 from schema.instant import DAY

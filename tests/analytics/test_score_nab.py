@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analytics.novelty.trace import Row
 from analytics.score.nab import Corpus, Labelled, Profile, load, profiles
 from analytics.score.rivals import gaussian, null
-from analytics.trace import Row
 from schema.errors import Reject
 from tests.real_data import real
 

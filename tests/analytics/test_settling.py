@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics import rules
+from analytics.books import rules
+from analytics.books.settling import Ground, prepare
 from analytics.service import Analytics
-from analytics.settling import Ground, prepare
 from schema.batch import Batch
 from schema.instant import DAY, HOUR, MINUTE
 from schema.series import Quality, SeriesKey

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics.books.ledger import INTERVAL
 from analytics.calendar import Calendar
-from analytics.ledger import INTERVAL
 from analytics.targets import Goal, Track, track
 from analytics.typical import Grid, Load, Profile, midnight
 from schema.instant import DAY, HOUR, to_micros

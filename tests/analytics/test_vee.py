@@ -5,8 +5,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from analytics import rules, vee
-from analytics.vee import DayOf, check, thresholds
+from analytics.books import rules, vee
+from analytics.books.vee import DayOf, check, thresholds
 from schema.coefficient import Coefficient
 from schema.series import Quality, SeriesKey
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from analytics.ack_link import AckLinks
-from analytics.alarms import apply
+from analytics.alarms.ack_link import AckLinks
+from analytics.alarms.lifecycle import apply
 from schema.finding import Finding
 from schema.instant import HOUR, MINUTE
 from schema.text import Text

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from analytics import bookkeeper
+from analytics.books import bookkeeper
 from analytics.calendar import Calendar
 from api.context import Context
 from schema.batch import Batch

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics import bookkeeper
+from analytics.books import bookkeeper
 from analytics.calendar import Calendar
 from bus import messages, senml
 from bus.messages import Birth

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from analytics.books import consumption
+from analytics.books.consumption import consumption
 from api.auth import digest
 from schema.instant import now, to_datetime, to_micros
 from store.registry.base import Registry

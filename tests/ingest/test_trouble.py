@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from analytics.scene import health
+from analytics.live.scene import health
 from bus import messages
 from bus.messages import Birth, Death, Trouble
 from bus.topics import Topic

@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 from cbor2 import dumps
 
-from analytics import alarms, rules
+from analytics.alarms import lifecycle
+from analytics.books import rules
 from api.context import Context
 from api.live import Hub
 from api.passwords import FIRST_ADMIN, ensure_admin, hashed
@@ -87,7 +88,7 @@ def filled(folder: Path) -> Compound:
         session.add(_contract())
         record(session, _events(), NOW)
         park(session, _letters(), NOW - 2 * HOUR)
-        alarms.apply(session, _findings(), NOW - HOUR)
+        lifecycle.apply(session, _findings(), NOW - HOUR)
         session.add_all(_care())
         journal.record(session, _changes(), NOW - 3 * HOUR)
     for batch in _batches():

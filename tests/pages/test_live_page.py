@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from analytics.ack_link import AckLinks
+from analytics.alarms.ack_link import AckLinks
 from schema.batch import Batch
 from schema.instant import HOUR
 from store.registry.alarms import Alarm

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
-from analytics.books import consumption
+from analytics.books.consumption import consumption
 from analytics.service import Analytics
 from bus import messages, senml
 from bus.topics import Topic

@@ -1,0 +1,1 @@
+"""Novelty: how unlike all before it a reading is, for series nobody has told us anything about."""

@@ -1,0 +1,1 @@
+"""People: who is in, what they eat, and the days of both."""

@@ -1,0 +1,1 @@
+"""Savings: contracts, their baselines and the avoided energy against them (IPMVP)."""
