@@ -7,64 +7,74 @@ import shutil
 from pathlib import Path
 
 from edge.settings import AgentSettings, load
+from edge.source import Stamp, stamp
 from edge.wiring import Changes, Wiring
 from schema.errors import DayuanError, Stop
 
 log = logging.getLogger(__name__)
 
 _LOOK = 2.0
-"""Seconds between two looks at the file."""
+"""Seconds between two looks at the files."""
 
 
 class Configuration:
-    """The file at `path`, and the devices and gates it wires; whatever is wrong in a new one, the old one stays."""
+    """The file at `path`, and the devices and gates it wires; whatever is wrong in a new one, the old one stays.
+
+    The files it names (maps, certificates, secrets) are parts of it.
+    """
 
     def __init__(self, path: Path, wiring: Wiring) -> None:
         self._path = path
         self._wiring = wiring
         self._turn = asyncio.Lock()
         self._again = asyncio.Event()
-        self._seen = self._stamp()
+        self._seen: dict[Path, Stamp] = {}
+        # What the devices were first wired from is not known here: it is read once more.
+        self._again.set()
 
     def reread(self) -> None:
         """Read the file again soon, whether it changed or not."""
         self._again.set()
 
     async def watch(self) -> None:
-        """Follow the file for ever; a fault in it is said once, for each time it is written."""
+        """Follow the files for ever; a fault in them is said once, for each time one is written."""
         while True:
             try:
                 async with asyncio.timeout(_LOOK):
                     await self._again.wait()
             except TimeoutError:
-                if self._stamp() == self._seen:
+                if all(stamp(path) == seen for path, seen in self._seen.items()):
                     continue
             self._again.clear()
             async with self._turn:
-                self._seen = self._stamp()
+                before = {path: stamp(path) for path in self._seen}
+                self._seen = {self._path: stamp(self._path)}
                 try:
-                    _say(await self._wiring.change(await self._load()))
+                    _say(await self._wiring.change(await self._load(self._seen)))
                 except DayuanError as error:
+                    # One of the files it still works by, or of those it was to, may make it good.
+                    self._seen = before | self._seen
                     log.warning("the configuration stays as it was: %s", error)
 
     async def replace(self, text: str) -> None:
         """Work by this text and keep it as the file, the one before beside it as `.before`; Stop changes nothing."""
         async with self._turn:
             before = self._wiring.settings
-            changes = await self._wiring.change(await self._load(text))
+            looked: dict[Path, Stamp] = {}
+            changes = await self._wiring.change(await self._load(looked, text))
             try:
                 self._write(text)
             except OSError as error:
                 if before is not None:
                     await self._wiring.change(before)
                 raise Stop(f"{self._path} cannot be written: {error.strerror}; let the agent write it") from error
-            self._seen = self._stamp()
+            self._seen = looked | {self._path: stamp(self._path)}
             _say(changes)
 
-    async def _load(self, text: str | None = None) -> AgentSettings:
+    async def _load(self, looked: dict[Path, Stamp], text: str | None = None) -> AgentSettings:
         """In a thread: to find the lines of many faults takes seconds, in which meters want to be read."""
         try:
-            return await asyncio.to_thread(load, self._path, text)
+            return await asyncio.to_thread(load, self._path, text, looked)
         except DayuanError:
             raise
         except Exception as error:  # whatever somebody sends does not end the agent
@@ -90,13 +100,6 @@ class Configuration:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-    def _stamp(self) -> tuple[int, int, int] | None:
-        try:
-            about = self._path.stat()
-        except OSError:
-            return None
-        return about.st_mtime_ns, about.st_size, about.st_ino
 
 
 def described(settings: AgentSettings) -> str:

@@ -7,11 +7,8 @@ from typing import Protocol, runtime_checkable
 from edge.health import Health, Unset
 from schema.errors import RetryLater
 from schema.event import Event
-from schema.instant import DAY, SECOND, Clock, to_datetime
+from schema.instant import EARLIEST, SECOND, Clock, to_datetime
 from schema.reading import Reading
-
-EARLIEST = 20_000 * DAY
-"""October 2024: a clock that stands before it was never set."""
 
 _ANEW = 10.0
 

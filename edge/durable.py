@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,13 @@ def open_durable(
         return fresh
 
 
+def room(db: sqlite3.Connection, path: Path) -> tuple[int, int]:
+    """Bytes free on the disk of a database, and bytes free within its file."""
+    disk = os.statvfs(path.parent)
+    (pages,), (page,) = (db.execute(f"PRAGMA {name}").fetchone() for name in ("freelist_count", "page_size"))
+    return disk.f_bavail * disk.f_frsize, pages * page
+
+
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
     """All or nothing; RetryLater when the disk takes no more."""
@@ -52,6 +60,9 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         if db.in_transaction:
             db.execute("ROLLBACK")
         if isinstance(error, sqlite3.OperationalError):
+            # What stands in the log is in the file then, and the log is written from its beginning: that needs no room.
+            with contextlib.suppress(sqlite3.OperationalError):
+                db.execute("PRAGMA wal_checkpoint(RESTART)")
             raise RetryLater(f"disk: {error}", after=10) from error
         raise
 

@@ -16,10 +16,10 @@ from zlib import crc32
 import msgspec
 
 from bus import senml_cbor
-from edge.driver import EARLIEST
-from edge.durable import open_durable, transaction
-from schema.instant import DAY, Clock
-from schema.stream import Acknowledged, Position
+from edge.durable import open_durable, room, transaction
+from schema.errors import RetryLater
+from schema.instant import DAY, Clock, running
+from schema.stream import Acknowledged, Position, new_epoch
 
 log = logging.getLogger(__name__)
 
@@ -28,16 +28,28 @@ _TABLES = (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, stored INTEGER NOT NULL,
         topic TEXT NOT NULL, retain INTEGER NOT NULL, body BLOB NOT NULL, crc INTEGER)""",
     "life (epoch TEXT NOT NULL, dropped INTEGER NOT NULL)",
+    "age (waited INTEGER PRIMARY KEY, seq INTEGER NOT NULL)",
 )
+_RESERVE = 16_000_000
+"""Bytes of the disk that are left alone: on a full one even what is acknowledged could not be deleted."""
+_OVERHEAD, _SLACK = 1.5, 200_000
 _INSERT = "INSERT INTO message (stored, topic, retain, body, crc) VALUES (?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is kept while the platform is away: bytes of payload, microseconds of age; beyond, the oldest goes."""
+    """How much is kept while the platform is away: bytes of payload, microseconds of age; beyond, the oldest goes.
+
+    Age is the time that agents ran since: what is there must not go because a wall clock leapt.
+    """
 
     size: int = 2_000_000_000
     age: int = 90 * DAY
+
+    @property
+    def step(self) -> int:
+        """How often it is noted how old what is there has become."""
+        return max(self.age // 1000, 1)
 
 
 class Message(NamedTuple):
@@ -58,28 +70,39 @@ class Entry(NamedTuple):
 
 
 class Outbox:
-    """The outbox in the SQLite file `path`; `entropy(n)` gives n random bytes (os.urandom).
+    """The outbox in the SQLite file `path`; `entropy(n)` gives n random bytes (os.urandom), `steady` never leaps.
 
     A damaged file is moved aside and a new epoch begun with what can still be read of it; Stop when another process has
     it open.
     """
 
     def __init__(
-        self, path: Path, agent: str, clock: Clock, entropy: Callable[[int], bytes], limits: Limits | None = None
+        self,
+        path: Path,
+        agent: str,
+        clock: Clock,
+        entropy: Callable[[int], bytes],
+        limits: Limits | None = None,
+        steady: Clock = running,
     ) -> None:
+        self._path = path
         self._agent = agent
         self._clock = clock
+        self._steady = steady
         self._entropy = entropy
         self._limits = limits or Limits()
         self._db = open_durable(path, _TABLES, clock(), _check, _rescue)
         self._db.execute("CREATE INDEX IF NOT EXISTS standing ON message (topic) WHERE retain")
         life = self._db.execute("SELECT epoch, dropped FROM life").fetchone()
         if life is None:
-            life = (entropy(8).hex(), 0)
+            life = (new_epoch(clock(), entropy(8)), 0)
             self._db.execute("INSERT INTO life VALUES (?, ?)", life)
         self.epoch: str = life[0]
         self.dropped: int = life[1]
         self._loud = self.dropped + 1
+        self._noted: int = self._db.execute("SELECT IFNULL(MAX(waited), 0) FROM age").fetchone()[0]
+        self._began = steady() - self._noted
+        self._appended = self._noted
         self._count()
 
     @property
@@ -99,19 +122,25 @@ class Outbox:
         """Store messages in order; on disk when this returns, all or none. RetryLater when the disk takes no more."""
         if not messages:
             return
-        now = self._clock()
+        now, waited = self._clock(), self._steady() - self._began
+        added = sum(len(message.body) for message in messages)
+        free, within = room(self._db, self._path)
+        if free < _RESERVE and within < _OVERHEAD * added + _SLACK:
+            raise RetryLater(f"disk: only {free / 1e6:.1f} MB are free; make room on it", after=10)
         with transaction(self._db):
-            grown = self.size + sum(len(message.body) for message in messages)
+            grown = self.size + added
             for message in messages:
                 if message.retain:
                     grown += self._restate(message)
             rows = [(now, one.topic, one.retain, one.body, _crc(one.topic, one.body)) for one in messages]
             self._db.executemany(_INSERT, rows)
-            floor, freed = self._beyond(grown - self._limits.size, now - self._limits.age)
+            noted = self._note(waited)
+            floor, freed = self._beyond(grown - self._limits.size, self._aged(waited))
             dropped = floor - self.floor
             if dropped:
                 self._db.execute("DELETE FROM message WHERE seq < ?", (floor,))
                 self._db.execute("UPDATE life SET dropped = dropped + ?", (dropped,))
+        self._noted, self._appended = noted, waited
         self.last += len(messages)
         self.size = grown - freed
         if dropped:
@@ -169,12 +198,28 @@ class Outbox:
         """Close the file."""
         self._db.close()
 
-    def _beyond(self, surplus: int, oldest: int) -> tuple[int, int]:
-        """The floor that frees `surplus` bytes and leaves nothing from before `oldest`, and the bytes it frees."""
+    def _note(self, waited: int) -> int:
+        """Note once in a while how long what is here has been here, and how long we wait; when that was noted last."""
+        if waited - self._noted < self._limits.step:
+            return self._noted
+        notes = [(self._appended, self.last), (waited, self.last)]
+        self._db.executemany("INSERT OR REPLACE INTO age VALUES (?, ?)", notes)
+        # One of those that are old enough is kept: the newest, which says what they all do.
+        old = "SELECT MAX(waited) FROM age WHERE waited < ?"
+        self._db.execute(f"DELETE FROM age WHERE waited < ({old})", (waited - self._limits.age,))  # noqa: S608
+        return waited
+
+    def _aged(self, waited: int) -> int:
+        """The last number that has been here longer than the limit."""
+        query = "SELECT seq FROM age WHERE waited < ? ORDER BY waited DESC LIMIT 1"
+        row = self._db.execute(query, (waited - self._limits.age,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def _beyond(self, surplus: int, aged: int) -> tuple[int, int]:
+        """The floor that frees `surplus` bytes and leaves nothing up to number `aged`, and the bytes it frees."""
         floor, freed = self.floor, 0
-        for seq, stored, size in self._db.execute("SELECT seq, stored, LENGTH(body) FROM message ORDER BY seq"):
-            # How old a message is that a clock stamped which was never set, nobody knows.
-            if freed >= surplus and not EARLIEST <= stored < oldest:
+        for seq, size in self._db.execute("SELECT seq, LENGTH(body) FROM message ORDER BY seq"):
+            if freed >= surplus and seq > aged:
                 break
             floor, freed = seq + 1, freed + size
         return floor, freed
@@ -195,11 +240,12 @@ class Outbox:
         log.critical(
             "the platform knows more of epoch %s than this outbox: restored from a copy? New epoch", self.epoch
         )
-        epoch = self._entropy(8).hex()
+        epoch = new_epoch(self._clock(), self._entropy(8))
         with transaction(self._db):
             self._db.execute("CREATE TEMP TABLE kept AS SELECT * FROM message")
             self._db.execute("DELETE FROM message")
             self._db.execute("DELETE FROM sqlite_sequence WHERE name = 'message'")
+            self._db.execute("UPDATE age SET seq = 0")
             _take(self._db, "kept")
             self._db.execute("UPDATE life SET epoch = ?", (epoch,))
         self.epoch = epoch

@@ -63,6 +63,7 @@ class Sender:
         self._moved = 0.0
         self._told: Acknowledged | None = None
         self._settled_at = 0.0
+        self._stuck = False
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
         self.sent = 0
@@ -151,7 +152,13 @@ class Sender:
         try:
             self.settle(told)
         except RetryLater as error:
-            log.warning("acknowledgement not taken: %s", error)
+            if not self._stuck:
+                log.warning("acknowledgements cannot be taken: %s", error)
+            self._stuck = True
+        else:
+            if self._stuck:
+                log.info("acknowledgements are taken again")
+            self._stuck = False
 
     def settle(self, ack: Acknowledged) -> None:
         """Act on what the platform has: delete that, and note what it misses."""

@@ -13,6 +13,7 @@ from bus.topics import is_segment
 from devices import kinds
 from edge import tomlfile
 from edge.drivers import Wired, bus
+from edge.source import Source, Stamp
 from edge.suggestion import unknown
 from edge.tomlfile import Place, Reader, Wrong, about
 from schema.errors import Reject, Stop
@@ -152,21 +153,25 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         ]
 
 
-def load(path: Path, text: str | None = None) -> AgentSettings:
+def load(path: Path, text: str | None = None, looked: dict[Path, Stamp] | None = None) -> AgentSettings:
     """The settings in a TOML file, or in a `text` meant for it, with relative paths from its folder.
 
-    Stop with every fault that can be told, each with its line.
+    Stop with every fault that can be told, each with its line. What other files they are made of is added to `looked`.
     """
 
     def made(kind: Any, value: Any, place: Place, reader: Reader) -> Any:
         if kind is Path and isinstance(value, str):
             return path.parent / value
+        if kind is Source and isinstance(value, str):
+            return reader.source(value)
         if kind is Connection:
             return _connection(value, place[:-1], reader)
         raise ValueError("a path in quotes is wanted")
 
     reader = Reader(path, tomlfile.text(path) if text is None else text, made)
     settings = reader.struct(AgentSettings, _gathered(reader.told), ())
+    if looked is not None:
+        looked |= reader.looked
     if settings is not None:
         _check_together(settings, reader)
     reader.finish()

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origi
 
 import msgspec
 
+from edge.source import Source, Stamp, stamp
 from edge.suggestion import unknown
 from schema.errors import Reject, Stop
 
@@ -50,6 +51,7 @@ def about(key: str) -> Iterator[None]:
 class Reader:
     """Makes structs of what `text` says, for a file at `path`, collecting its faults.
 
+    `looked` has the files it looked at for that, and how they looked just before.
     `made(type, value, place, reader)` makes what msgspec cannot, with ValueError for what is none.
     """
 
@@ -59,6 +61,7 @@ class Reader:
         self._made = made
         self._first: dict[int, dict[str, Any] | None] = {}
         self.faults: list[Fault] = []
+        self.looked: dict[Path, Stamp] = {}
         try:
             self.told = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -94,6 +97,12 @@ class Reader:
     def add(self, place: Place, reason: str) -> None:
         """There is something wrong at a place."""
         self.faults.append(Fault(place, reason))
+
+    def source(self, name: str) -> Source:
+        """A file that the text names, and whose content is part of what it says."""
+        path = self._path.parent / name
+        self.looked[path] = stamp(path)
+        return Source(path)
 
     def finish(self) -> None:
         """Stop with every fault, in order of their lines, if there are any."""
@@ -141,8 +150,10 @@ class Reader:
         return self._leaf(wanted, value, place)
 
     def _secret(self, wanted: Any, file: str, place: Place) -> Any:
+        path = self._path.parent / file
+        self.looked[path] = stamp(path)
         try:
-            with (self._path.parent / file).open(encoding="utf-8") as opened:
+            with path.open(encoding="utf-8") as opened:
                 secret = opened.read(_LONGEST_SECRET).strip()
         except (OSError, ValueError) as error:
             self.add(place, f"its file cannot be read: {error}")

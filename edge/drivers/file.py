@@ -184,11 +184,12 @@ def _record(titles: list[str], cells: list[str]) -> dict[str, str | None]:
 def _piece(path: Path, file: str, stand: _Stand) -> _Piece | None:
     """The next whole lines of a file, None where there are none; from its beginning where it is no longer the same."""
     try:
-        with path.open("rb") as opened:
+        # Unbuffered: what is looked at again is what is there by then.
+        with path.open("rb", buffering=0) as opened:
             about = os.fstat(opened.fileno())
             if f"{about.st_dev}:{about.st_ino}" != file:
                 return None
-            if stand.offset and (about.st_size < stand.offset or _known(opened, stand.offset) != stand.known):
+            if not _same(opened, stand):
                 stand = _Stand()
             opened.seek(stand.offset)
             chunk = opened.read(_CHUNK)
@@ -200,10 +201,18 @@ def _piece(path: Path, file: str, stand: _Stand) -> _Piece | None:
                 return None
             begin = chunk.index(b"\n") + 1 if stand.torn and not torn else 0
             offset = stand.offset + end
-            standing = _Stand(offset, _known(opened, offset), list(stand.titles), torn)
+            known = _known(opened, offset) if stand.offset else _hash(chunk[: min(_SAMPLE, end)], chunk[:end])
+            if not _same(opened, stand):
+                return None  # it was begun anew while we read: the next turn does so too
+            standing = _Stand(offset, known, list(stand.titles), torn)
             return _Piece(file, b"" if torn else chunk[begin:end], standing)
     except FileNotFoundError:
         return None
+
+
+def _same(opened: BinaryIO, stand: _Stand) -> bool:
+    """Whether a file still begins with what was read of it."""
+    return not stand.offset or _known(opened, stand.offset) == stand.known
 
 
 def _known(opened: BinaryIO, offset: int) -> str:
@@ -211,7 +220,11 @@ def _known(opened: BinaryIO, offset: int) -> str:
     opened.seek(0)
     head = opened.read(min(_SAMPLE, offset))
     opened.seek(max(offset - _SAMPLE, 0))
-    return hashlib.sha256(head + opened.read(min(_SAMPLE, offset))).hexdigest()[:16]
+    return _hash(head, opened.read(min(_SAMPLE, offset)))
+
+
+def _hash(head: bytes, read: bytes) -> str:
+    return hashlib.sha256(head + read[-_SAMPLE:]).hexdigest()[:16]
 
 
 def check(wired: Wired, others: Sequence[Wired]) -> None:  # noqa: ARG001 - several devices may be in one file

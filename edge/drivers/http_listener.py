@@ -6,6 +6,7 @@ Everything a client can do to it is bounded: seconds, bytes, connections; whoeve
 import asyncio
 import hmac
 import logging
+import ssl
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 _WITHIN = 10.0
 """Seconds for a request from its first byte to its last, and for its answer."""
 _IDLE = 75.0
+_FAREWELL = 1.0
+"""Seconds for the last of an answer, and for a TLS client to take leave."""
 _LONGEST_HEAD = 16 << 10
 _LONGEST_BODY = 1 << 20
 _CONNECTIONS = 128
@@ -44,10 +47,11 @@ class _Refused(Exception):
 
 
 class Listener:
-    """An address that devices post to; `endpoints` by path."""
+    """An address that devices post to, over TLS with a `context`; `endpoints` by path."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
         self._address = host, port
+        self._context = context
         self._opening = asyncio.Lock()
         self._server: asyncio.Server | None = None
         self._clients: Counter[str] = Counter()
@@ -77,15 +81,18 @@ class Listener:
         self._clients[host] += 1
         self._tasks.add(task)
         try:
+            if self._context is not None:
+                # Only here, so that who never ends a handshake is counted as well.
+                await writer.start_tls(self._context, ssl_handshake_timeout=_WITHIN)
             await self._serve(reader, writer)
         except (OSError, TimeoutError, asyncio.CancelledError) as error:
             log.debug("%s: %s", host, error)
         finally:
+            await _close(writer)
             self._tasks.discard(task)
             self._clients[host] -= 1
             if not self._clients[host]:
                 del self._clients[host]
-            writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Requests of a connection, one after another; the first that is wrong ends it."""
@@ -150,9 +157,9 @@ _LISTENERS: dict[tuple[str, int], tuple[Listener, int]] = {}
 
 
 @contextmanager
-def listener(host: str, port: int) -> Iterator[Listener]:
-    """The one listener of an address, closed when its last user leaves."""
-    found, users = _LISTENERS.get((host, port)) or (Listener(host, port), 0)
+def listener(host: str, port: int, context: ssl.SSLContext | None) -> Iterator[Listener]:
+    """The one listener of an address, closed when its last user leaves; the first says how it is secured."""
+    found, users = _LISTENERS.get((host, port)) or (Listener(host, port, context), 0)
     _LISTENERS[host, port] = found, users + 1
     try:
         yield found
@@ -167,6 +174,17 @@ def listener(host: str, port: int) -> Iterator[Listener]:
 def authorization(token: str | None, user: str, password: str | None) -> str:
     """The header that shows a token, or else a user and a password."""
     return f"Bearer {token}" if token else f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    if writer.transport.is_closing():
+        return  # it is lost, or its handshake failed, after which nobody says that it is closed
+    writer.close()
+    try:
+        async with asyncio.timeout(_FAREWELL):
+            await writer.wait_closed()
+    except (OSError, TimeoutError, asyncio.CancelledError):
+        writer.transport.abort()
 
 
 async def _next(wire: h11.Connection, reader: asyncio.StreamReader) -> object:

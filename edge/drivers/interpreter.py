@@ -12,11 +12,10 @@ import msgspec
 
 from access.credential import keyed_hash
 from devices.kind import DeviceKind
-from edge.driver import EARLIEST
 from edge.drivers.mapping import HASHED, Mapping, Number, Source, Stamp, as_number
 from schema.errors import Reject
 from schema.event import Event, Meal, Pass, PlateWaste
-from schema.instant import MINUTE, Clock, to_datetime, to_micros
+from schema.instant import EARLIEST, MINUTE, Clock, to_datetime, to_micros
 from schema.quantity import conversion
 from schema.reading import Reading
 

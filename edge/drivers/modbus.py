@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -25,6 +24,7 @@ from edge.drivers.modbus_line import Line, Place, place
 from edge.drivers.modbus_map import RegisterMap, Request, named, read
 from edge.drivers.modbus_probe import probe
 from edge.drivers.register_check import Registers
+from edge.source import Source
 from edge.tomlfile import Wrong, about
 from schema.errors import Reject, Stop
 from schema.quantity import conversion
@@ -44,7 +44,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     url: str
     unit: Annotated[int, msgspec.Meta(ge=0, le=255)] = 1
     map: str = "generic"
-    map_file: Path | None = None
+    map_file: Source | None = None
     ct: Positive = 1.0
     pt: Positive = 1.0
     timeout: Positive | None = None
@@ -179,7 +179,7 @@ def _shared(where: Place) -> Iterator[Line]:
 
 
 def _map(section: Section) -> RegisterMap:
-    return read(section.map_file) if section.map_file else named(section.map)
+    return read(section.map_file.path) if section.map_file else named(section.map)
 
 
 def _factors(wired: Wired, chosen: RegisterMap) -> dict[str, Fraction]:

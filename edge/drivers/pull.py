@@ -23,7 +23,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
 
@@ -36,6 +35,7 @@ from edge.drivers.http_listener import authorization
 from edge.drivers.interpreter import Interpreter, field
 from edge.drivers.mapping import Mapping, fits
 from edge.drivers.push import decoded
+from edge.source import Source
 from edge.tomlfile import Wrong
 from schema.errors import Reject, RetryLater
 from schema.instant import now
@@ -55,7 +55,7 @@ class Section(Mapping, frozen=True, kw_only=True, forbid_unknown_fields=True):
     user: str = ""
     password: str | None = None
     auth: Literal["basic", "digest"] = "basic"
-    ca_file: Path | None = None
+    ca_file: Source | None = None
     first: str = "0"
     mark: str = ""
     timeout: Positive = 10.0
@@ -158,7 +158,7 @@ def _client(section: Section) -> httpx.AsyncClient:
         headers["Authorization"] = authorization(section.token, section.user, section.password)
     verify: Any = True
     if section.ca_file is not None:
-        verify = httpx.create_ssl_context(verify=str(section.ca_file), trust_env=False)
+        verify = httpx.create_ssl_context(verify=str(section.ca_file.path), trust_env=False)
     return httpx.AsyncClient(auth=auth, headers=headers, timeout=section.timeout, trust_env=False, verify=verify)
 
 

@@ -2,7 +2,8 @@
 
 ```toml
 [devices.push]
-url = "http://0.0.0.0:8900/gate-west"     # the agent's own address, and the path of this device
+url = "https://0.0.0.0:8900/gate-west"    # the agent's own address, and the path of this device
+tls = { certificate = "yard-box.pem", key = "yard-box.key" }    # none for http://
 token = "a long random word"              # Authorization: Bearer ...; or user and password
 pepper = "cGVwcGVyIG9mIHRoZSBwbGF0Zm9ybQ=="
 records = "data.records"
@@ -22,8 +23,9 @@ What the records mean is written as edge/drivers/mapping.py says.
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +36,7 @@ from edge.driver import Ear, Speaker
 from edge.drivers import Wired
 from edge.drivers.http_listener import Endpoint, Listener, authorization, listener
 from edge.drivers.interpreter import Interpreter
+from edge.drivers.listener_tls import Tls
 from edge.drivers.mapping import Mapping, fits
 from edge.tomlfile import Wrong
 from schema.errors import Reject, RetryLater, Stop
@@ -44,9 +47,13 @@ _SHORTEST_SECRET = 8
 
 
 class Section(Mapping, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A device that posts to `url` and shows a token, or a user and password; `answer` is what it wants to hear."""
+    """A device that posts to `url` and shows a token, or a user and password; `answer` is what it wants to hear.
+
+    `tls` is that of the address, the same for all that post to it.
+    """
 
     url: str
+    tls: Tls | None = None
     token: str | None = None
     user: str = ""
     password: str | None = None
@@ -69,8 +76,10 @@ class Section(Mapping, frozen=True, kw_only=True, forbid_unknown_fields=True):
             host, port = parts.hostname, parts.port
         except ValueError:
             host = port = None
-        if not host or not port or parts.scheme != "http" or parts.query:
+        if not host or not port or parts.scheme not in ("http", "https") or parts.query:
             raise Wrong("url", f"{self.url!r} is no address to listen on; write one like http://0.0.0.0:8900/gate-west")
+        if (parts.scheme == "https") != (self.tls is not None):
+            raise Wrong("url", "https:// and tls = { certificate, key } belong together; http:// has neither")
         return host, port, parts.path or "/"
 
 
@@ -133,15 +142,29 @@ def decoded(body: bytes) -> Any:
 
 
 def check(wired: Wired, others: Sequence[Wired]) -> None:
-    """ValueError for readings the kind does not have; Stop for a path that another device has."""
+    """ValueError for readings the kind does not have; Stop for a path that another device has, or another TLS."""
     fits(wired)
-    address = wired.section.address()
-    if any(other.section.address() == address for other in others if other.device != wired.device):
-        raise Stop(f"another device posts to {wired.section.url}; give each a path of its own")
+    section: Section = wired.section
+    _context(section)
+    address = section.address()
+    beside = [other.section for other in others if other.device != wired.device]
+    if any(other.address() == address for other in beside):
+        raise Stop(f"another device posts to {section.url}; give each a path of its own")
+    if any(other.address()[:2] == address[:2] and other.tls != section.tls for other in beside):
+        raise Wrong("tls", f"another device posts to port {address[1]} with another tls; it is one for all of them")
 
 
 @asynccontextmanager
 async def connect(wired: Sequence[Wired]) -> AsyncIterator[dict[str, Speaker]]:
     """The devices by id, those of one address behind one listener."""
     with ExitStack() as stack:
-        yield {each.device: Poster(each, stack.enter_context(listener(*each.section.address()[:2]))) for each in wired}
+        yield {each.device: Poster(each, stack.enter_context(_listener(each.section))) for each in wired}
+
+
+def _listener(section: Section) -> AbstractContextManager[Listener]:
+    host, port, _ = section.address()
+    return listener(host, port, _context(section))
+
+
+def _context(section: Section) -> ssl.SSLContext | None:
+    return None if section.tls is None else section.tls.context()

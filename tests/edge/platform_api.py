@@ -66,4 +66,4 @@ class PlatformApi:
             yield self
         finally:
             server.should_exit = True
-            thread.join(5)
+            thread.join(60)

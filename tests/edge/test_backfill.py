@@ -39,7 +39,7 @@ def piled_up(folder: Path, count: int) -> None:
     box.close()
 
 
-async def heard(platform: Platform, seq: int, patience: float = 20) -> int:
+async def heard(platform: Platform, seq: int, patience: float = 60) -> int:
     """How many messages came before this one."""
     async with asyncio.timeout(patience):
         while seq not in platform.heard:  # noqa: ASYNC110 - the platform is a test's own; it tells nobody

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from dayuan.child import bound
 from dayuan.cli import app
 from schema.instant import DAY, HOUR, now
 from tests.broker import Broker, mosquitto
@@ -40,7 +41,7 @@ async def begun(*arguments: object, stdin: int = asyncio.subprocess.DEVNULL) -> 
     environment = os.environ | {"COLUMNS": "400", "DAYUAN_CONFIG": ""}
     words = [str(word) for word in arguments]
     return await asyncio.create_subprocess_exec(
-        *COMMAND, *words, stdin=stdin, stdout=pipe, stderr=pipe, env=environment
+        *bound(*COMMAND, *words), stdin=stdin, stdout=pipe, stderr=pipe, env=environment
     )
 
 
@@ -51,7 +52,7 @@ async def ran(*arguments: object) -> tuple[int, str]:
     return process.returncode, output.decode() + errors.decode()
 
 
-async def until(holds: Any, seconds: float = 20) -> None:
+async def until(holds: Any, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline
@@ -111,7 +112,7 @@ def test_a_platform_that_stays_silent_is_said_to_be_waited_for(broker: Broker, t
         process = await begun("replay", path, "--broker", broker.url, "--outbox", tmp_path, "--speed", "max")
         assert process.stdout is not None
         await process.stdout.readline()
-        line = await asyncio.wait_for(process.stdout.readline(), 10)
+        line = await asyncio.wait_for(process.stdout.readline(), 60)
         process.send_signal(signal.SIGINT)
         await process.communicate()
         return line.decode()

@@ -10,6 +10,7 @@ from edge.drivers.interpreter import Interpreter
 from edge.settings import AgentSettings, load
 from schema.event import Meal, Pass
 from schema.instant import SECOND, now, to_datetime
+from tests.edge.drivers.certificates import Authority
 
 PAGE = (Path(__file__).parents[2] / "docs/howto-edge.md").read_text(encoding="utf-8")
 HEAD = 'id = "yard-box"\nsite = "demo"\noutbox = "outbox.db"\n'
@@ -20,6 +21,8 @@ BLOCKS = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 def loaded(folder: Path, block: str) -> AgentSettings:
     for name in re.findall(r'file = "([^"]+)"', block):
         (folder / name).write_text("YSBwZXBwZXIgb2YgdGhlIGNvbXBvdW5k\n")
+    if "tls = " in block:
+        Authority(folder).sign("yard-box")
     text = block if block.startswith("id =") else HEAD + (DEVICE if not block.startswith("[[") else "") + block
     path = folder / "agent.toml"
     path.write_text(text, encoding="utf-8")

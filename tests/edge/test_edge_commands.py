@@ -73,7 +73,7 @@ def test_a_gate_posts_and_the_agent_is_configured_from_afar_and_by_its_file(tmp_
                 return 0
 
     async def posted(name: str, number: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await post(name, number) != 200:  # noqa: ASYNC110 - a process of its own tells nobody
                 await asyncio.sleep(0.1)
 

@@ -139,7 +139,7 @@ async def test_a_device_whose_driver_fails_is_in_trouble_and_begun_anew(monkeypa
     monkeypatch.setattr("edge.driver._ANEW", 0.0)
     ear = Listening()
     task = asyncio.create_task(hear(Speaker(), ear))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(ear.heard) < 4:  # noqa: ASYNC110
             await asyncio.sleep(0)
     task.cancel()
@@ -156,7 +156,7 @@ async def test_an_agent_whose_clock_was_never_set_records_nothing() -> None:
     since = now()
     kept: list[object] = []
     task = asyncio.create_task(poll("m-1", Meter(), 0.05, kept.append, lambda: now() - since, health))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not said:  # noqa: ASYNC110 - a list tells nobody
             await asyncio.sleep(0.02)
     task.cancel()
@@ -224,7 +224,7 @@ async def test_the_platform_hears_of_trouble_in_the_devices_birth_and_of_the_age
 
 async def heard(platform: Platform, device: str, reason: str | None, after: str | None = None) -> Trouble:
     """Wait for a birth of a device with that trouble, after one with another."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             states = [
                 state.trouble

@@ -10,16 +10,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from edge.outbox import Limits, Message, Outbox
 from schema.errors import RetryLater, Stop
-from schema.stream import Acknowledged
+from schema.instant import DAY, HOUR
+from schema.stream import Acknowledged, Position
 
 ALWAYS = 1_780_000_000_000_000
 
@@ -54,6 +57,18 @@ def test_acknowledged_is_deleted_and_the_floor_rises(tmp_path: Path) -> None:
     assert (box.floor, box.pending) == (4, 2)
     assert json.loads(box.unsent(0, 1)[0].body)[0]["floor"] == 4
     box.close()
+
+
+def test_what_a_new_disk_says_ranks_above_all_that_the_old_one_said(tmp_path: Path) -> None:
+    old, new = opened(tmp_path / "old.db"), opened(tmp_path / "new.db", now=ALWAYS + 1_000_000)
+    old.append([message(str(number)) for number in range(50)])
+    new.append([message("a")])
+    last, first = old.unsent(49, 1)[0], new.unsent(0, 1)[0]
+    ranks = [
+        Position(**{label: json.loads(one.body)[0][label] for label in ("agent", "epoch", "seq")}).rank
+        for one in (last, first)
+    ]
+    assert ranks[0] < ranks[1]
 
 
 def test_another_epochs_acknowledgement_deletes_nothing(tmp_path: Path) -> None:
@@ -92,27 +107,99 @@ def test_beyond_the_size_the_oldest_goes_and_is_counted(tmp_path: Path) -> None:
     box.close()
 
 
-def test_beyond_the_age_the_oldest_goes(tmp_path: Path) -> None:
-    path = tmp_path / "o.db"
-    box = opened(path, now=ALWAYS)
-    box.append([message("old")])
-    box.close()
-    box = opened(path, Limits(age=1000), now=ALWAYS + 1001)
-    box.append([message("new")])
-    assert [json.loads(entry.body)[0]["n"] for entry in box.unsent(0, 9)] == ["new"]
-    assert box.dropped == 1
-    box.close()
+class Clocks:
+    """A wall clock and one that never leaps, both set by hand; an agent's runs follow one another."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.wall = ALWAYS
+        self.steady = 0
+
+    @contextmanager
+    def running(self, boot: int, age: int = 10 * DAY) -> Iterator[Outbox]:
+        """An agent that runs on a machine where the steady clock began at `boot`."""
+        self.steady = boot
+        box = Outbox(self.path, "agent-1", lambda: self.wall, os.urandom, Limits(age=age), lambda: self.steady)
+        with closing(box):
+            yield box
+
+    def go(self, time: int) -> None:
+        self.wall += time
+        self.steady += time
 
 
-def test_what_a_clock_stamped_that_was_never_set_does_not_age(tmp_path: Path) -> None:
-    path = tmp_path / "o.db"
-    box = opened(path, now=1000)
-    box.append([message("born in 1970")])
-    box.close()
-    box = opened(path, now=ALWAYS)
-    box.append([message("now")])
-    assert (box.pending, box.dropped) == (2, 0)
-    box.close()
+def waiting(box: Outbox) -> list[str]:
+    return [json.loads(entry.body)[0]["n"] for entry in box.unsent(0, 99)]
+
+
+def test_beyond_the_age_the_oldest_goes_over_any_number_of_runs(tmp_path: Path) -> None:
+    clocks = Clocks(tmp_path / "o.db")
+    for day in range(13):
+        with clocks.running(boot=day % 3 * HOUR) as box:
+            box.append([message(f"day {day}")])
+            clocks.go(DAY // 2)
+            box.append([message(f"noon {day}")])
+            clocks.go(DAY // 2)
+            box.append([message(f"evening {day}")])
+    with clocks.running(boot=0) as box:
+        assert waiting(box)[0] == "evening 2"
+        assert (box.dropped, box.pending) == (8, 31)
+
+
+@pytest.mark.parametrize("leap", [20 * 365 * DAY, 11 * DAY, -11 * DAY, -40 * 365 * DAY])
+def test_a_wall_clock_that_leaps_makes_nothing_old(tmp_path: Path, leap: int) -> None:
+    clocks = Clocks(tmp_path / "o.db")
+    with clocks.running(boot=0) as box:
+        box.append([message("before")])
+        clocks.wall += leap
+        box.append([message("after")])
+        clocks.go(9 * DAY)
+        box.append([message("later")])
+    clocks.wall += leap
+    with clocks.running(boot=0) as box:
+        box.append([message("after a restart")])
+        assert waiting(box) == ["before", "after", "later", "after a restart"]
+        clocks.wall -= leap
+        clocks.go(2 * DAY)
+        box.append([message("in its own time")])
+        assert waiting(box) == ["later", "after a restart", "in its own time"]
+
+
+def test_what_waited_while_nothing_ran_did_not_age(tmp_path: Path) -> None:
+    """The box was off for a year: what it holds is all there is of the time before."""
+    clocks = Clocks(tmp_path / "o.db")
+    with clocks.running(boot=0) as box:
+        box.append([message("before")])
+    clocks.wall += 365 * DAY
+    with clocks.running(boot=0) as box:
+        box.append([message("after")])
+        assert box.pending == 2
+
+
+@given(st.lists(st.tuples(st.integers(0, 3 * DAY), st.integers(-(10**16), 10**16), st.booleans()), max_size=40))
+@settings(max_examples=20, deadline=None)
+def test_nothing_goes_before_its_time_nor_stays_much_longer(steps: list[tuple[int, int, bool]]) -> None:
+    """Whatever the wall clock does; what an agent ran after its last message before a restart is not counted."""
+    with tempfile.TemporaryDirectory() as folder:
+        clocks = Clocks(Path(folder) / "o.db")
+        born: dict[str, int] = {}
+        counted = 0
+        with ExitStack() as stack:
+            box = stack.enter_context(clocks.running(boot=0))
+            for number, (passes, leap, restart) in enumerate(steps):
+                if restart:
+                    stack.close()
+                    box = stack.enter_context(clocks.running(boot=passes))
+                else:
+                    clocks.go(passes)
+                    counted += passes
+                clocks.wall = max(clocks.wall + leap, 0)
+                born[str(number)] = counted
+                box.append([message(str(number))])
+                kept = set(waiting(box))
+                assert kept >= {name for name, at in born.items() if counted - at <= 10 * DAY}
+                slack = number * 10 * DAY // 1000
+                assert not kept & {name for name, at in born.items() if counted - at > 10 * DAY + slack}
 
 
 @pytest.mark.parametrize("damage", ["not a database", "torn"])

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import random
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,6 +112,38 @@ def test_a_power_cut_at_any_byte_of_a_write_takes_back_nothing_that_was_durable(
                 assert contents(box)[box.last] == -1
                 box.close()
     assert number > 100
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_the_last_call_cut_short_at_every_byte(folder: Path, anew: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """One call or none is there; with pages of 512 bytes. In a log that is begun anew old frames follow the tear."""
+    work = folder / "work"
+    work.mkdir()
+    small = sqlite3.connect(work / "o.db")
+    small.executescript("PRAGMA page_size=512; CREATE TABLE small (n)")
+    small.close()
+    box = opened(work / "o.db")
+    box.append([Message(TOPIC, b'{"k":0,"x":"%s"}' % (b"y" * 2000))])
+    if anew:
+        box._db.execute("PRAGMA wal_checkpoint(RESTART)")
+    early = Moment(snapshot(work), contents(box))
+    box.append([Message(TOPIC, b'{"k":1}'), Message(TOPIC, b'{"k":2,"x":"%s"}' % (b"z" * 300))])
+    late = Moment(snapshot(work), contents(box))
+    box.close()
+    log = "o.db-wal"
+    before, after = early.files[log], late.files[log]
+    assert (len(after) == len(before)) is anew
+    first, *_, last = (at for at in range(len(after)) if after[at : at + 1] != before[at : at + 1])
+    found = []
+    for cut in range(first, last + 2):
+        torn = restored(folder / str(cut), early.files | {log: after[:cut] + before[cut:]})
+        found.append(contents(torn))
+        assert torn.last >= max(early.held)
+        torn.close()
+    assert found == sorted(found, key=len), "what was there with less of it written"
+    assert [early.held, late.held] == [each for each, _ in itertools.groupby(found)]
+    assert len(found) > 1000
+    assert "is damaged" not in caplog.text
 
 
 @pytest.mark.parametrize("checkpoint", [1000, 20])

@@ -112,7 +112,7 @@ def test_a_device_is_read_by_the_driver_its_section_names(tmp_path: Path) -> Non
     settings = load(written(tmp_path, GOOD.replace("[[gates]]", f"{METER}\n[[gates]]")))
     [wired] = settings.wired
     assert (wired.device, wired.kind.name, wired.interval, wired.bus) == ("m-1", "electricity_meter", 15, "modbus")
-    assert wired.section.map_file == tmp_path / "mine.toml"
+    assert wired.section.map_file.path == tmp_path / "mine.toml"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ STEP = SECOND // 20
 async def test_a_clock_that_is_set_costs_no_more_than_a_turn(shift: int) -> None:
     moved = 0
     coming = turns(STEP / SECOND, lambda: now() + moved)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         before = await anext(coming)
         moved = shift
         after = [await anext(coming) for _ in range(3)]
@@ -27,7 +27,7 @@ async def test_a_clock_that_is_set_costs_no_more_than_a_turn(shift: int) -> None
 async def test_a_clock_set_back_by_less_than_a_turn_repeats_none() -> None:
     moved = 0
     coming = turns(STEP / SECOND, lambda: now() + moved)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         before = await anext(coming)
         moved = -STEP // 2
         after = [await anext(coming) for _ in range(3)]

@@ -1,12 +1,14 @@
 """Starts real peers of a byte line: the meters of bus_meter.py on a pseudo terminal, and socat as gateway to them."""
 
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from dayuan.child import bound
+from tests.servers import program
 
 
 class Bus:
@@ -64,18 +66,15 @@ def bus(folder: Path) -> Iterator[Bus]:
         running.die()
 
 
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 @contextmanager
 def gateway(link: Path, port: int) -> Iterator[None]:
     """socat carries the tty at `link` over TCP."""
     process = subprocess.Popen(
-        ["socat", f"TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork", f"OPEN:{link},raw,echo=0"],
+        bound(
+            program("socat", "socat"),
+            f"TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork",
+            f"OPEN:{link},raw,echo=0",
+        ),
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -90,7 +89,7 @@ def gateway(link: Path, port: int) -> Iterator[None]:
 def _listening(port: int) -> None:
     # Looked up and not tried out: a connection would make socat open the tty.
     wanted = f"0100007F:{port:04X}"
-    for _ in range(200):
+    for _ in range(3000):
         rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()]
         if any(row[1] == wanted and row[3] == "0A" for row in rows):
             return

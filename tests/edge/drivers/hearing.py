@@ -49,7 +49,7 @@ class Kept:
 
 
 def wired(name: str, kind: str, driver: str, section: Mapping[str, object], interval: float = 0.1) -> Wired:
-    told = msgspec.convert(section, bus(driver).Section, dec_hook=lambda _, path: Path(path))
+    told = msgspec.convert(section, bus(driver).Section, dec_hook=lambda kind, path: kind(Path(path)))
     return Wired(name, kinds()[kind], interval, driver, told)
 
 
@@ -73,7 +73,7 @@ async def hearing(folder: Path, *wires: Wired) -> AsyncIterator[Kept]:
                 await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def until(holds: Callable[[], object], seconds: float = 10) -> None:
+async def until(holds: Callable[[], object], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.02)

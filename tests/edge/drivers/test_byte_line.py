@@ -11,13 +11,14 @@ import pytest
 from edge.drivers.byte_line import Gateway, Line, Serial, place
 from edge.drivers.dlt645 import ask
 from schema.errors import Reject, RetryLater
-from tests.edge.drivers.bus_peers import Bus, bus, free_port, gateway
+from tests.edge.drivers.bus_peers import Bus, bus, gateway
+from tests.servers import free_port
 
 METER = "202610010042"
 ENERGY = 0x00010000
 
 
-async def energy(line: Line, within: float = 0.5) -> str:
+async def energy(line: Line, within: float = 10.0) -> str:
     return (await ask(line, METER, ENERGY, within)).data.hex()
 
 
@@ -63,7 +64,7 @@ def test_urls_that_are_wrong(url: str, why: str) -> None:
 
 def test_questions_of_many_take_turns(running: Bus) -> None:
     async def play(line: Line) -> None:
-        assert await asyncio.gather(*(energy(line, 1.0) for _ in range(10))) == ["78563412"] * 10
+        assert await asyncio.gather(*(energy(line) for _ in range(10))) == ["78563412"] * 10
         line.close()
 
     asyncio.run(play(at(running)))
@@ -90,7 +91,7 @@ def test_a_late_answer_is_never_taken_for_the_next(running: Bus) -> None:
             async with asyncio.timeout(0.1):
                 await energy(line)
         # The answer to what was given up is on its way; another question must not get it.
-        assert (await ask(line, METER, 0x02010100, 1.0)).data.hex() == "0422"
+        assert (await ask(line, METER, 0x02010100, 10.0)).data.hex() == "0422"
         line.close()
 
     asyncio.run(play(running))
@@ -101,11 +102,11 @@ def test_who_goes_on_being_silent_is_left_alone_and_costs_others_no_time(running
         line = at(running)
         for _ in range(2):
             with pytest.raises(RetryLater, match="meter 000000000009"):
-                await ask(line, "000000000009", ENERGY, 0.1)
+                await ask(line, "000000000009", ENERGY, 0.3)
         begun = time.monotonic()
         with pytest.raises(RetryLater, match="asked again in") as told:
-            await ask(line, "000000000009", ENERGY, 5.0)
-        assert time.monotonic() - begun < 2.5
+            await ask(line, "000000000009", ENERGY, 60.0)
+        assert time.monotonic() - begun < 30
         assert told.value.after > 0
         assert await energy(line) == "78563412"
         line.close()
@@ -123,10 +124,10 @@ def test_a_bus_that_dies_and_comes_back(tmp_path: Path, caplog: pytest.LogCaptur
                 await energy(line, 0.2)
         running.start()
         running.tell("energy", "123460.00")
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while True:
             try:
-                assert await energy(line) == "00603412"
+                assert await energy(line, 1.0) == "00603412"
                 break
             except RetryLater as error:
                 assert time.monotonic() < deadline
@@ -148,10 +149,10 @@ def test_a_gateway_that_goes_away_and_comes_back(tmp_path: Path) -> None:
             await line.open()
         for _ in range(2):
             with gateway(running.link, port):
-                deadline = time.monotonic() + 5
+                deadline = time.monotonic() + 60
                 while True:
                     try:
-                        assert await energy(line) == "78563412"
+                        assert await energy(line, 1.0) == "78563412"
                         break
                     except RetryLater as error:
                         assert time.monotonic() < deadline
@@ -180,7 +181,7 @@ def test_a_connection_that_nothing_comes_from_is_opened_anew() -> None:
             for who in "abc":
                 with pytest.raises(RetryLater, match="did not answer within"):
                     await line.ask(who, b"?", bytes, 0.05)
-            assert await line.ask("d", b"!", bytes, 0.5) == b"!"
+            assert await line.ask("d", b"!", bytes, 10.0) == b"!"
             line.close()
             await asyncio.gather(*(task for task in served if task))
             assert len(served) == 2
@@ -207,7 +208,7 @@ def test_errors_of_the_taker_pass_and_leave_the_line_usable(running: Bus) -> Non
     async def play(running: Bus) -> None:
         line = at(running)
         with pytest.raises(Reject, match="no such data"):
-            await ask(line, METER, 0x00020000, 0.5)
+            await ask(line, METER, 0x00020000, 10.0)
         assert await energy(line) == "78563412"
         line.close()
 

@@ -35,7 +35,7 @@ def running(lasting: Bus) -> Bus:
 
 
 def meter(running: Bus, **more: object) -> tuple[Meter, Line]:
-    told: dict[str, object] = {"url": f"cjt188+{running.tail}", "address": WATER, "timeout": 0.2}
+    told: dict[str, object] = {"url": f"cjt188+{running.tail}", "address": WATER, "timeout": 1.0}
     section = msgspec.convert(told | more, Section)
     line = Line(place(section.url))
     return Meter("w-1", KIND, section, line), line
@@ -59,7 +59,7 @@ def test_a_lost_answer_does_not_turn_a_known_order(running: Bus) -> None:
         running.tell("order", "2004")
         driver, line = meter(running)
         await driver.read(NOW)
-        running.tell("slow", "0.25")
+        running.tell("slow", "1.1")
         task = asyncio.create_task(driver.read(NOW + MINUTE))
         await asyncio.sleep(0.1)
         await asyncio.to_thread(running.tell, "slow", "0")
@@ -72,7 +72,7 @@ def test_a_lost_answer_does_not_turn_a_known_order(running: Bus) -> None:
 def test_a_told_order_is_kept_to(running: Bus) -> None:
     async def play() -> None:
         running.tell("order", "2004")
-        driver, line = meter(running, order="2018")
+        driver, line = meter(running, order="2018", timeout=0.1)
         with pytest.raises(RetryLater):
             await driver.read(NOW)
         line.close()
@@ -107,7 +107,7 @@ def test_noise_and_answers_of_others(running: Bus) -> None:
 def test_a_damaged_answer_is_no_reading(running: Bus) -> None:
     async def play() -> None:
         running.tell("damage", "1")
-        driver, line = meter(running)
+        driver, line = meter(running, timeout=0.1)
         with pytest.raises(RetryLater):
             await driver.read(NOW)
         line.close()

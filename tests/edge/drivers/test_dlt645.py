@@ -17,7 +17,8 @@ from edge.settings import Device
 from schema.errors import Reject, RetryLater, Stop
 from schema.instant import MINUTE
 from schema.reading import Reading
-from tests.edge.drivers.bus_peers import Bus, bus, free_port
+from tests.edge.drivers.bus_peers import Bus, bus
+from tests.servers import free_port
 
 KIND = kinds()["electricity_meter"]
 METER = "202610010042"
@@ -37,7 +38,7 @@ def running(lasting: Bus) -> Bus:
 
 
 def section(running: Bus, **more: object) -> Section:
-    told: dict[str, object] = {"url": f"dlt645+{running.tail}", "address": METER, "timeout": 0.2}
+    told: dict[str, object] = {"url": f"dlt645+{running.tail}", "address": METER, "timeout": 5.0}
     return msgspec.convert(told | more, Section)
 
 
@@ -97,7 +98,7 @@ def test_a_register_up_to_its_end_and_over_it(running: Bus) -> None:
 
 def test_a_damaged_answer_is_no_reading(running: Bus) -> None:
     async def play() -> None:
-        driver, line = meter(running)
+        driver, line = meter(running, timeout=0.5)
         await driver.read(NOW)
         running.tell("damage", "1")
         with pytest.raises(RetryLater):
@@ -113,8 +114,8 @@ def test_a_damaged_answer_is_no_reading(running: Bus) -> None:
 
 def test_one_lost_answer_is_asked_for_again(running: Bus) -> None:
     async def play() -> None:
-        driver, line = meter(running)
-        running.tell("slow", "0.25")
+        driver, line = meter(running, timeout=1.0)
+        running.tell("slow", "1.1")
         task = asyncio.create_task(driver.read(NOW))
         await asyncio.sleep(0.1)
         await asyncio.to_thread(running.tell, "slow", "0")
@@ -196,7 +197,7 @@ def test_phases_come_as_a_block_and_alone_from_a_meter_that_has_none(running: Bu
 def test_a_block_that_comes_in_several_frames(running: Bus) -> None:
     async def play() -> None:
         line = Line(place(f"dlt645+{running.tail}"))
-        part = await ask(line, METER, 0x0001FF00, 0.5)
+        part = await ask(line, METER, 0x0001FF00, 10.0)
         assert values(0x0001FF00, part.data) == [100, 40, 30, 20, 10]
         line.close()
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from edge import drivers
+from edge.source import Source
 from edge.tomlfile import Reader
 from schema.errors import Stop
 
@@ -35,9 +36,9 @@ def test_the_section_in_a_drivers_docstring_is_right(name: str) -> None:
     reader.finish()
 
 
-def _path(wanted: type, value: str, *_: object) -> Path:
-    assert wanted is Path
-    return Path(value)
+def _path(wanted: type[Path | Source], value: str, *_: object) -> Path | Source:
+    assert wanted in (Path, Source)
+    return wanted(Path(value))
 
 
 def test_a_driver_that_is_not_there_is_answered_with_those_that_are() -> None:

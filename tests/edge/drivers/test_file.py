@@ -4,6 +4,8 @@ import asyncio
 import json
 import random
 import shutil
+import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import msgspec
 import pytest
 
 from edge.drivers import Wired
-from edge.drivers.file import Section
+from edge.drivers.file import Section, _piece, _Stand
 from edge.tomlfile import Wrong
 from schema.instant import SECOND, now, to_datetime
 from tests.edge.drivers.hearing import Kept, hearing, until, wired
@@ -214,3 +216,36 @@ def test_a_section_that_is_wrong_is_told() -> None:
         msgspec.convert(
             {"path": "x", "readings": {"energy": "kwh"}, "columns": 1}, Section, dec_hook=lambda _, x: Path(x)
         )
+
+
+def test_a_file_written_anew_while_it_is_read_loses_no_line(tmp_path: Path) -> None:
+    """At any moment of the reading, again and again: what came in its place is read from its beginning."""
+    path = tmp_path / "log.csv"
+    path.write_text("")
+    about = path.stat()
+    name = f"{about.st_dev}:{about.st_ino}"
+    heard: list[set[bytes]] = [set()]
+    going = threading.Event()
+
+    def read() -> None:
+        stand = _Stand()
+        while not going.is_set():
+            while piece := _piece(path, name, stand):
+                stand = piece.stand
+                heard[0].update(piece.lines.splitlines())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for turn in range(150):
+            wanted = {f"{turn} {number} {'x' * 20}".encode() for number in range(20 + turn)}
+            with path.open("r+b") as file:
+                file.truncate()
+                file.write(b"".join(line + b"\n" for line in sorted(wanted)))
+            deadline = time.monotonic() + 20
+            while not wanted <= heard[0]:
+                assert time.monotonic() < deadline, f"turn {turn}: {len(wanted - heard[0])} lines are lost"
+                time.sleep(0.0002)
+    finally:
+        going.set()
+        reader.join()

@@ -1,19 +1,20 @@
 """The Modbus driver against real servers, and against peers that misbehave."""
 
 import asyncio
-import itertools
 import logging
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from devices import kinds
-from edge.driver import Doubting, poll
+from edge.driver import Doubting, Driver, poll
 from edge.drivers import probe
 from edge.drivers.modbus import Section, connect
+from edge.source import Source
 from schema.errors import Reject, RetryLater, Stop
 from schema.instant import SECOND, now
 from schema.reading import Reading
@@ -103,7 +104,7 @@ async def test_points_a_meter_lacks_are_told_once(tmp_path: Path, port: int, cap
         'title = ["表", "Meter"]\nkind = "electricity_meter"\n[points]\n'
         'energy = { address = 0, type = "f64", unit = "kWh" }\npower = { address = 900, type = "f32", unit = "kW" }\n'
     )
-    async with connect([wired("m", url=f"modbus+tcp://127.0.0.1:{port}", unit=3, map_file=mine)]) as drivers:
+    async with connect([wired("m", url=f"modbus+tcp://127.0.0.1:{port}", unit=3, map_file=Source(mine))]) as drivers:
         for _ in range(3):
             assert values(list(await drivers["m"].read(0))) == {"energy": 900000.25}
     assert [record.message for record in caplog.records] == [
@@ -113,40 +114,47 @@ async def test_points_a_meter_lacks_are_told_once(tmp_path: Path, port: int, cap
 
 async def test_a_silent_unit_costs_the_others_of_its_line_one_time_out_and_then_nothing(port: int) -> None:
     url = f"modbus+tcp://127.0.0.1:{port}"
-    meters = [wired("dead", url=url, unit=77, timeout=0.3), wired("alive", url=url, unit=3)]
+    meters = [wired("dead", url=url, unit=77, timeout=1.0), wired("alive", url=url, unit=3, timeout=10.0)]
     async with connect(meters) as drivers:
-        with pytest.raises(RetryLater, match=r"unit 77 did not answer in 0.3 s"):
+        with pytest.raises(RetryLater, match=r"unit 77 did not answer in 1 s"):
             await drivers["dead"].read(0)
         began = time.monotonic()
-        for _ in range(20):
+        for _ in range(10):
             with pytest.raises(RetryLater, match="is asked again in"):
                 await drivers["dead"].read(0)
             assert await drivers["alive"].read(0)
-        assert time.monotonic() - began < 3, "half of the time that 20 time-outs would cost"
+        assert time.monotonic() - began < 5, "half of the time that 10 time-outs would cost"
 
 
 async def test_fifty_meters_of_a_gateway_are_read_every_second(tmp_path: Path) -> None:
-    port, rounds = free_port(), 2
+    """Two rounds in which none is missing; the machine may be too busy for one in between."""
+    port = free_port()
     url = f"modbus+tcp://127.0.0.1:{port}"
+    energy: dict[int, dict[str, float]] = defaultdict(dict)
+
+    def take(readings: Iterable[Reading]) -> None:
+        for reading in readings:
+            if reading.point == "energy":
+                energy[reading.time][reading.device] = reading.value
+
+    def whole() -> list[int]:
+        return [slot for slot, values in energy.items() if len(values) == 50]
+
     with server(tmp_path, port, {str(unit): generic(unit) for unit in range(1, 51)}):
-        took: list[Reading] = []
-        async with connect([wired(f"m{unit}", url=url, unit=unit) for unit in range(1, 51)]) as drivers:
-            polls = [asyncio.create_task(poll(name, each, 1.0, took.extend, now)) for name, each in drivers.items()]
+        meters = [wired(f"m{unit}", url=url, unit=unit, timeout=10.0) for unit in range(1, 51)]
+        async with connect(meters) as drivers:
+            polls = [asyncio.create_task(poll(name, each, 1.0, take, now)) for name, each in drivers.items()]
             try:
-                async with asyncio.timeout(10):
-                    while len({reading.time for reading in took}) <= rounds:  # noqa: ASYNC110
+                async with asyncio.timeout(60):
+                    while len(whole()) < 2:  # noqa: ASYNC110
                         await asyncio.sleep(0.05)
             finally:
                 for task in polls:
                     task.cancel()
                 await asyncio.gather(*polls, return_exceptions=True)
-    slots = sorted({reading.time for reading in took})[:rounds]
-    assert [late - early for early, late in itertools.pairwise(slots)] == [1_000_000] * (rounds - 1)
-    for slot in slots:
-        energy = {
-            reading.device: reading.value for reading in took if (reading.time, reading.point) == (slot, "energy")
-        }
-        assert energy == {f"m{unit}": unit for unit in range(1, 51)}
+    for slot in whole():
+        assert slot % SECOND == 0
+        assert energy[slot] == {f"m{unit}": unit for unit in range(1, 51)}
 
 
 async def test_a_server_killed_and_started_again_is_told_once_each_way(
@@ -157,11 +165,11 @@ async def test_a_server_killed_and_started_again_is_told_once_each_way(
     took: list[Reading] = []
 
     async def until(count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(took) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
-    async with connect([wired("m", url=f"modbus+tcp://127.0.0.1:{port}", interval=0.2)]) as drivers:
+    async with connect([wired("m", url=f"modbus+tcp://127.0.0.1:{port}", interval=0.2, timeout=10.0)]) as drivers:
         with server(tmp_path, port, {"1": generic(5)}) as process:
             task = asyncio.create_task(poll("m", drivers["m"], 0.2, took.extend, now))
             await until(10)
@@ -185,7 +193,7 @@ async def test_nobody_listening_is_told_and_not_tried_at_every_turn() -> None:
     async with connect([wired("m", url=f"modbus+tcp://127.0.0.1:{port}")]) as drivers:
         with pytest.raises(RetryLater, match=f"127.0.0.1:{port} cannot be opened: .*Connect"):
             await drivers["m"].read(0)
-        with pytest.raises(RetryLater, match="the line did not answer and is asked again in 1 s"):
+        with pytest.raises(RetryLater, match=r"the line did not answer and is asked again in [01] s"):
             await drivers["m"].read(0)
 
 
@@ -193,7 +201,7 @@ async def test_a_serial_line_that_dies_and_comes_back(tmp_path: Path) -> None:
     units: Units = {"1": generic(11), "2": generic(22)}
     with line_pair(tmp_path) as (here, there):
         url = f"modbus+rtu://{here}?baud=115200"
-        meters = [wired(f"m{unit}", url=url, unit=unit, timeout=0.3) for unit in (1, 2, 3)]
+        meters = [wired(f"m{unit}", url=url, unit=unit, timeout=1.0 if unit < 3 else 0.3) for unit in (1, 2, 3)]
         async with connect(meters) as drivers:
             with server(tmp_path, there, units):
                 for name, energy in (("m1", 11), ("m2", 22)):
@@ -204,8 +212,17 @@ async def test_a_serial_line_that_dies_and_comes_back(tmp_path: Path) -> None:
             with pytest.raises(RetryLater, match="unit 1 did not answer"):
                 await drivers["m1"].read(0)
             with server(tmp_path, there, units):
-                await asyncio.sleep(0.7)
-                assert values(list(await drivers["m1"].read(0)))["energy"] == 11
+                assert values(await again(drivers["m1"]))["energy"] == 11
+
+
+async def again(meter: Driver) -> list[Reading]:
+    """What a meter shows once it is asked, and answers, again."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return list(await meter.read(0))
+            except RetryLater as error:
+                await asyncio.sleep(error.after)
 
 
 async def test_a_serial_device_pulled_out_and_put_back(tmp_path: Path) -> None:
@@ -213,14 +230,7 @@ async def test_a_serial_device_pulled_out_and_put_back(tmp_path: Path) -> None:
     async with connect([wired("m", url=url, timeout=0.2)]) as drivers:
         for energy in (3, 4):
             with line_pair(tmp_path) as (_, there), server(tmp_path, there, {"1": generic(energy)}):
-                async with asyncio.timeout(5):
-                    while True:
-                        try:
-                            readings = await drivers["m"].read(0)
-                            break
-                        except RetryLater as error:
-                            await asyncio.sleep(error.after)
-                assert values(list(readings))["energy"] == energy
+                assert values(await again(drivers["m"]))["energy"] == energy
             with pytest.raises(RetryLater):
                 await drivers["m"].read(0)
 

@@ -51,7 +51,7 @@ def terminal(port: int, path: str, **more: object) -> Wired:
         "time": {"from": "mealTime", "form": "s"},
         "event": EVENT,
         "pepper": "YSBwZXBwZXIgb2YgdGhlIGNvbXBvdW5k",
-        "timeout": 0.3,
+        "timeout": 10.0,
         **more,
     }
     return wired("canteen-1", "canteen_terminal", "pull", told)
@@ -118,7 +118,8 @@ async def test_a_challenge_that_is_none_is_trouble(vendor: int, tmp_path: Path) 
 async def test_misbehaviour_is_told_as_trouble_and_gives_nothing(
     vendor: int, tmp_path: Path, path: str, reason: str, says: str
 ) -> None:
-    async with hearing(tmp_path, terminal(vendor, path)) as kept:
+    patience = 0.3 if "Timeout" in says else 10.0
+    async with hearing(tmp_path, terminal(vendor, path, timeout=patience)) as kept:
         await until(lambda: kept.troubles)
     assert not kept.events
     [trouble] = kept.troubles

@@ -52,12 +52,12 @@ def row(number: int, **more: object) -> dict[str, object]:
 
 async def post(port: int, body: object, token: str = TOKEN, name: str = "gate-west") -> httpx.Response:
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         return await client.post(f"http://127.0.0.1:{port}/{name}", json=body, headers=headers)
 
 
 async def ready(port: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await post(port, {"list": []})
@@ -162,7 +162,7 @@ async def test_one_connection_carries_many_posts_in_any_pieces(tmp_path: Path) -
             writer.write(stream[at : at + 7])
             await writer.drain()
         heard = b""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while heard.count(b"HTTP/1.1 200") < 3:
                 heard += await reader.read(1000)
         writer.write(head + b"Content-Length: 12\r\nExpect: 100-continue\r\n\r\n")
@@ -171,7 +171,7 @@ async def test_one_connection_carries_many_posts_in_any_pieces(tmp_path: Path) -
 
 
 async def test_slow_clients_are_ended_and_keep_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_listener, "_WITHIN", 0.3)
+    monkeypatch.setattr(http_listener, "_WITHIN", 1.0)
     port = free_port()
     head = (
         f"POST /gate-west HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 999\r\n\r\n".encode()
@@ -183,7 +183,7 @@ async def test_slow_clients_are_ended_and_keep_nobody_waiting(tmp_path: Path, mo
             writer.write(head + b'{"list"')
         assert (await post(port, {"list": []})).status_code == 200
         for reader, writer in slow:
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(60):
                 assert b"408" in await reader.readline()
             writer.close()
         many = [await asyncio.open_connection("127.0.0.1", port) for _ in range(30)]
@@ -229,7 +229,7 @@ async def raw(port: int, said: bytes) -> int:
     """The status that raw bytes are answered with."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(said)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         line = await reader.readline()
     writer.close()
     return int(line.split()[1])
