@@ -7,7 +7,7 @@ from typing import cast
 from bus import packets
 from bus.packets import Connack, Parsed, Parser, ProtocolError
 
-_REST = 0.001
+_REST = 0.003
 _BURST = 8
 
 
@@ -60,7 +60,7 @@ class Connection(asyncio.Protocol):
         self._gather(len(parsed.ids) + len(parsed.packets))
 
     def _gather(self, packets_read: int) -> None:
-        """Under load let the kernel gather a millisecond's packets: brokers write one or two at a time."""
+        """Under load let the kernel gather some milliseconds' packets: brokers write one or two at a time."""
         now = self._loop.time()
         if now - self._burst_begin > _REST:
             busy = packets_read >= _BURST

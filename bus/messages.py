@@ -4,7 +4,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from bus.payload import Rejected, check_size, position
+from bus.payload import Rejected, check_size, few, position
 from schema.errors import Reject
 from schema.event import Event
 from schema.stream import Acknowledged, Position
@@ -164,7 +164,7 @@ def decode_events(payload: bytes) -> Events:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             rejects.append(Rejected(index, "bad_event", str(error), b'{"events":[' + bytes(raw) + b"]}"))
     where = position(body.agent, body.epoch, body.seq, body.floor)
-    return Events(events=tuple(good), position=where, rejects=tuple(rejects))
+    return Events(events=tuple(good), position=where, rejects=tuple(few(rejects, payload)))
 
 
 def encode_command(command: Command) -> bytes:

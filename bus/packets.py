@@ -72,25 +72,37 @@ class Parser:
     def feed(self, data: bytes) -> Parsed:
         """All packets that these bytes complete."""
         parsed = Parsed([], [], [], [])
-        if self._skip:
-            skipped = min(self._skip, len(data))
-            self._skip -= skipped
-            data = data[skipped:]
-        if self._rest:
-            self._rest += data
-            if len(self._rest) < self._need:
-                return parsed
-            data = bytes(self._rest)
-            self._rest.clear()
         try:
-            self._parse(data, parsed)
+            begin = self._complete(data, self._skipped(data, 0), parsed)
+            if begin < len(data):
+                self._parse(data, begin, parsed)
         except IndexError as error:
             raise ProtocolError("a packet ends too early") from error
         return parsed
 
-    def _parse(self, data: bytes, parsed: Parsed) -> None:
+    def _skipped(self, data: bytes, begin: int) -> int:
+        """Where what is to be dropped of a packet that is too long ends."""
+        dropped = min(self._skip, len(data) - begin)
+        self._skip -= dropped
+        return begin + dropped
+
+    def _complete(self, data: bytes, begin: int, parsed: Parsed) -> int:
+        """Parse the packet of which there was a part, when it is whole now; where the next one begins."""
+        while self._rest and begin < len(data):
+            # Byte by byte up to the length, then the packet: what follows need not be copied once more.
+            missing = self._need - len(self._rest) if self._need else 1
+            self._rest += data[begin : begin + missing]
+            begin = min(begin + missing, len(data))
+            if len(self._rest) >= self._need:
+                whole = bytes(self._rest)
+                self._rest.clear()
+                self._parse(whole, 0, parsed)
+                begin = self._skipped(data, begin)
+        return begin
+
+    def _parse(self, data: bytes, start: int, parsed: Parsed) -> None:
         topics, payloads, ids, packets = parsed
-        names, version5, end, start = self._names, self._version5, len(data), 0
+        names, version5, end = self._names, self._version5, len(data)
         self._need = 0
         while end - start >= 2:
             head, length, body = data[start], data[start + 1], start + 2
@@ -124,9 +136,8 @@ class Parser:
                 packets.append((head, data[body:stop]))
             start = stop
             if surplus:
-                dropped = min(surplus, end - start)
-                self._skip = surplus - dropped
-                start += dropped
+                self._skip = surplus
+                start = self._skipped(data, start)
         self._rest += data[start:]
 
     def _name(self, raw: bytes) -> str:

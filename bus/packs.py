@@ -1,35 +1,35 @@
 """Many SenML packs at once, as columns: the quick way for packs as our agents make them (see bus.senml for all others).
 
-Plain is a pack whose first record alone sets a base, of name and time, and whose records are numbers with a name.
+Plain is a pack whose first record alone sets a base, of name and time, whose records are numbers with a name, and whose
+words are all known; its text is plain as bus.plain has it.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from bus.decimal_float import doubles
+from bus.lexicon import Lexicon
 from bus.payload import MAX_PAYLOAD
+from bus.plain import AGENT, BN, BT, BT_SCALE, CELLS, EPOCH, FLOOR, SEQ, T_SCALE, V_SCALE, N, T, U, V, scan
 from bus.senml import LATEST, RELATIVE
 
 
 class Packs(NamedTuple):
-    """Plain packs; a message that is none has no rows and an empty base.
+    """Plain packs; a message that is none has no rows.
 
-    By message: `plain`, `counts` of readings, `bases`, and the labels of its place in the stream. By reading: the rest,
+    By message: `plain`, and the labels of its place in the stream, of words their codes (0: not told). By reading:
     `message` being the index of the message it came in, `word` what `Reader.word` makes of its name and unit, times in
     us UTC.
     """
 
     plain: NDArray[np.bool_]
-    counts: NDArray[np.int64]
-    bases: list[str]
-    agents: list[str]
-    epochs: list[str]
-    seqs: list[int]
-    floors: list[int]
+    agent: NDArray[np.int64]
+    epoch: NDArray[np.int64]
+    seq: NDArray[np.int64]
+    floor: NDArray[np.int64]
     message: NDArray[np.int64]
     word: NDArray[np.int64]
     times: NDArray[np.int64]
@@ -37,104 +37,88 @@ class Packs(NamedTuple):
 
 
 _HORIZON = 1e12
+_SHORTEST = len('{"n":"","v":0}')
 
 
 class Reader:
-    """Reads plain packs that say nothing but these names and units: words that are known cost no memory and no hash."""
+    """Reads plain packs of these names and units; bases, agents and epochs are to be made known."""
 
     def __init__(self, names: Iterable[str], units: Iterable[str]) -> None:
-        spoken = tuple(sorted(names)), tuple(sorted(units))
-        name, unit = Literal[spoken[0]], Literal[spoken[1]]
-        # In the order they are written: a decoder looks for the next label where it left off.
-        fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [
-            ("n", name),
-            ("u", unit | None, None),
-            ("v", float),
-            ("t", float, 0.0),
-            ("bn", str, ""),
-            ("bt", float, 0.0),
-            ("agent", str, ""),
-            ("epoch", str, ""),
-            ("seq", int, 0),
-            ("floor", int, 1),
-        ]
-        record = msgspec.defstruct("Record", fields, gc=False, kw_only=True, forbid_unknown_fields=True)
-        self._blank: Any = record(n="", v=0.0)
-        self._decode = msgspec.json.Decoder(list[record]).decode  # type: ignore[valid-type]
-        self._units: dict[str | None, int] = {unit: code for code, unit in enumerate((None, *spoken[1]))}
-        self._names = {name: code * len(self._units) for code, name in enumerate(spoken[0])}
-        self.words = len(self._names) * len(self._units)
+        self._lexicon = Lexicon()
+        self._names, self._units = frozenset(names), frozenset(units)
+        for word in sorted(self._names | self._units):
+            self._lexicon.code(word)
+        self._spoken = len(self._lexicon.words)
+        self.words = self._spoken * self._spoken
+
+    def __len__(self) -> int:
+        return len(self._lexicon.words)
 
     def word(self, name: str, unit: str | None) -> int | None:
         """The number in [0, words) of a name and unit; None for one that it does not read."""
-        if name not in self._names or unit not in self._units:
+        if name not in self._names or not (unit is None or unit in self._units):
             return None
-        return self._names[name] + self._units[unit]
+        return self._lexicon.code(name) * self._spoken + (0 if unit is None else self._lexicon.code(unit))
 
-    def decode(self, payloads: Sequence[bytes]) -> Packs:
-        """The columns of all that is plain; nothing is raised."""
-        return self._columns(payloads, self._packs(payloads))
+    def know(self, word: str) -> int:
+        """The code of a base, agent or epoch, which is read from now on."""
+        return self._lexicon.code(word)
 
-    def _packs(self, payloads: Sequence[bytes]) -> list[list[Any]]:
-        if max(map(len, payloads), default=0) <= MAX_PAYLOAD:
-            try:
-                return list(map(self._decode, payloads))
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                pass
-        return [self._pack(payload) for payload in payloads]
+    def said(self, code: int) -> str:
+        """The word of a code; of 0 the empty one."""
+        return self._lexicon.words[code]
 
-    def _pack(self, payload: bytes) -> list[Any]:
-        try:
-            return self._decode(payload) if len(payload) <= MAX_PAYLOAD else []
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return []
-
-    def _columns(self, payloads: Sequence[bytes], packs: list[list[Any]]) -> Packs:
-        records = list(chain.from_iterable(packs))
-        firsts = [pack[0] if pack else self._blank for pack in packs]
-        counts = np.fromiter(map(len, packs), np.int64, len(packs))
-        message = np.repeat(np.arange(len(packs)), counts)
-        base = np.array([first.bt for first in firsts], np.float64)
-        delta = np.array([record.t for record in records], np.float64)
-        plain = (counts > 0) & (np.abs(base) < _HORIZON)
-        if len(records) > len(packs):
-            plain[_rebased(payloads, packs, firsts)] = False
-        near = np.abs(delta) < _HORIZON
-        times = np.rint(np.where(plain, base, 0.0) * 1e6).astype(np.int64)[message]
-        times += np.rint(np.where(near, delta, 0.0) * 1e6).astype(np.int64)
-        plain[message[~near | (times < RELATIVE) | (times >= LATEST)]] = False
-        values = np.array([record.v for record in records], np.float64)
+    def read(self, payloads: Sequence[bytes], bases: NDArray[np.int64]) -> Packs:
+        """The columns of all that is plain, and has the base of this code; nothing is raised."""
+        text = bytearray(b"\0").join((*payloads, b""))  # one that numpy may write to
+        sizes = np.fromiter(map(len, payloads), np.int64, len(payloads))
+        starts = np.zeros(len(payloads) + 1, np.int64)
+        np.cumsum(sizes + 1, out=starts[1:])
+        most = len(text) // _SHORTEST
+        plain, message = np.zeros(len(payloads), np.bool_), np.empty(most, np.int64)
+        firsts, rows = np.zeros((len(payloads), CELLS), np.int64), np.empty((T_SCALE + 1, most), np.int64)
+        begins, letters = self._lexicon.texts()
+        heads = self._lexicon.heads
+        count = scan(
+            np.frombuffer(text, np.uint8),
+            starts,
+            heads,
+            begins,
+            letters,
+            plain,
+            firsts,
+            message,
+            rows,
+            np.zeros(CELLS, np.int64),
+        )
+        message = message[:count]
+        plain &= (firsts[:, BN] == bases) & (sizes <= MAX_PAYLOAD)
+        good = np.ones(count, np.bool_)
+        values = _doubles(rows[V, :count], rows[V_SCALE, :count], good)
+        times = _micros(_doubles(rows[T, :count], rows[T_SCALE, :count], good), good)
+        times += _micros(_doubles(firsts[:, BT].copy(), firsts[:, BT_SCALE].copy(), plain), plain)[message]
+        good &= (times >= RELATIVE) & (times < LATEST)
+        names, units = rows[N, :count], rows[U, :count]
+        good &= (names < self._spoken) & (units < self._spoken)
+        word = names * self._spoken + units
+        if not good.all():
+            plain[message[~good]] = False
         if not plain.all():
             kept = plain[message]
-            packs = [pack if whole else [] for pack, whole in zip(packs, plain.tolist(), strict=True)]
-            records = list(chain.from_iterable(packs))
-            counts[~plain] = 0
-            message, times, values = message[kept], times[kept], values[kept]
+            message, word, times, values = message[kept], word[kept], times[kept], values[kept]
         return Packs(
-            plain,
-            counts,
-            [first.bn for first in firsts],
-            [first.agent for first in firsts],
-            [first.epoch for first in firsts],
-            [first.seq for first in firsts],
-            [first.floor for first in firsts],
-            message,
-            self._words(records),
-            times,
-            values,
+            plain, firsts[:, AGENT], firsts[:, EPOCH], firsts[:, SEQ], firsts[:, FLOOR], message, word, times, values
         )
 
-    def _words(self, records: list[Any]) -> NDArray[np.int64]:
-        names = map(self._names.__getitem__, [record.n for record in records])
-        units = map(self._units.__getitem__, [record.u for record in records])
-        return np.fromiter(names, np.int64, len(records)) + np.fromiter(units, np.int64, len(records))
+
+def _doubles(digits: NDArray[np.int64], scale: NDArray[np.int64], good: NDArray[np.bool_]) -> NDArray[np.float64]:
+    values = np.empty(len(digits))
+    doubles(digits, scale, values, good)
+    return values
 
 
-def _rebased(payloads: Sequence[bytes], packs: list[list[Any]], firsts: list[Any]) -> list[int]:
-    """The messages in which a later record sets a base too."""
-    # Counting in the text costs a tenth of looking at every record: `"bn`, `"bt` in each pack, and maybe its base.
-    text = b"".join(payloads)
-    expected = 2 * len(packs) + sum(first.bn.startswith("b") for first in firsts)
-    if all(first.bn and first.bt for first in firsts) and text.count(b'"b') == expected and b"\\" not in text:
-        return []
-    return [at for at, pack in enumerate(packs) if any(record.bn or record.bt for record in pack[1:])]
+def _micros(seconds: NDArray[np.float64], good: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """To whole us, as `round` has it; 0 for what is beyond all bounds, and not good."""
+    near = np.abs(seconds) < _HORIZON
+    good &= near
+    return np.rint(np.where(near, seconds, 0.0) * 1e6).astype(np.int64)

@@ -1,5 +1,7 @@
 """What every payload shares: its size limit, its place in the agent's stream, and how a bad part is named."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from bus.topics import is_segment
@@ -7,6 +9,7 @@ from schema.errors import Reject
 from schema.stream import Position
 
 MAX_PAYLOAD = 1 << 20
+MOST_REJECTS = 200
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -16,6 +19,17 @@ class Rejected(msgspec.Struct, frozen=True):
     reason: str
     detail: str
     record_bytes: bytes
+
+
+def few(rejects: Sequence[Rejected], payload: bytes) -> list[Rejected]:
+    """What to park of a payload: bad parts each by itself; where they are too many, the whole of it as one.
+
+    Else one message of a million bytes would be 300,000 letters, and take all others from their shelf.
+    """
+    if len(rejects) <= MOST_REJECTS:
+        return list(rejects)
+    first = rejects[0]
+    return [Rejected(first.index, first.reason, f"{len(rejects)} bad parts, the first: {first.detail}", payload)]
 
 
 def check_size(payload: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bus import senml_cbor
-from bus.payload import Rejected, check_size, position
+from bus.payload import Rejected, check_size, few, position
 from schema.errors import Reject
 from schema.reading import Reading
 from schema.stream import Position
@@ -114,12 +114,14 @@ def decode(payload: bytes, site: str, device: str, now: int) -> Pack:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass  # told apart record by record below
         else:
-            return _resolve(records, {}, site, device, now)
+            return _resolve(records, {}, site, device, now, payload)
     records, faults = _one_by_one(payload)
-    return _resolve(records, faults, site, device, now)
+    return _resolve(records, faults, site, device, now, payload)
 
 
-def _resolve(records: list[_Record], faults: dict[int, _Fault], site: str, device: str, now: int) -> Pack:
+def _resolve(
+    records: list[_Record], faults: dict[int, _Fault], site: str, device: str, now: int, payload: bytes
+) -> Pack:
     """Apply the base fields (RFC 8428 section 4.6); `faults` holds what is already known to be wrong, by index."""
     base: _Base = ("", 0, None, 0.0)
     name_base, time_base, unit_base, value_base = base
@@ -150,7 +152,7 @@ def _resolve(records: list[_Record], faults: dict[int, _Fault], site: str, devic
         fault = faults.get(index) or _fault(record, name, time + shift)
         if fault is not None:
             rejects.append(Rejected(index, fault.reason, fault.detail, _alone(record, base, shift, fault)))
-    return Pack(_position(records), points, units, times, values, rejects)
+    return Pack(_position(records), points, units, times, values, few(rejects, payload))
 
 
 def _rebase(base: _Base, record: _Record) -> _Base:

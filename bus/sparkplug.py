@@ -8,7 +8,7 @@ from enum import IntEnum
 
 import msgspec
 
-from bus.payload import Rejected, check_size
+from bus.payload import Rejected, check_size, few
 from bus.wire import LARGEST, Malformed, bare, blob, delimited, key, varint, varint_of
 from schema.errors import Reject
 
@@ -127,7 +127,7 @@ def decode(payload: bytes) -> Payload:
         except Malformed as error:
             alone = key(2, 2) + delimited(payload[start:stop])
             rejects.append(Rejected(index, "bad_metric", str(error), alone))
-    return Payload(timestamp=timestamp, seq=seq, metrics=metrics, rejects=rejects)
+    return Payload(timestamp=timestamp, seq=seq, metrics=metrics, rejects=few(rejects, payload))
 
 
 _TIMESTAMP, _METRIC, _SEQ = 0x08, 0x12, 0x18

@@ -52,7 +52,7 @@ class Catalog:
         self._codes: dict[SeriesKey, int] = {}
         self._rules: list[_Rule] = []
         self._limits = Limits(*(np.zeros(0, sort) for sort in (float, float, float, float, bool)))
-        self._code = np.zeros(0, np.int64)
+        self._code = self._sorted = np.zeros(0, np.int64)
         self.keys: list[SeriesKey] = []
         self.code: list[int] = []
         self.units: list[str] = []
@@ -98,6 +98,15 @@ class Catalog:
         if len(self._code) < len(self.code):
             self._code = np.array(self.code, np.int64)
         return self._code
+
+    def batched(self, codes: NDArray[np.int64]) -> tuple[list[SeriesKey], NDArray[np.int32]]:
+        """The keys that occur among codes, sorted, and the place of each code in them."""
+        if len(self._sorted) < len(self.keys):
+            self._sorted = np.array(sorted(range(len(self.keys)), key=self.keys.__getitem__), np.int64)
+        used = self._sorted[np.bincount(codes, minlength=len(self.keys))[self._sorted] > 0]
+        place = np.zeros(len(self.keys), np.int32)
+        place[used] = np.arange(len(used), dtype=np.int32)
+        return [self.keys[code] for code in used.tolist()], place[codes]
 
     def born(self, topic: Topic, birth: Birth, now: int) -> Device:
         """Take a birth in: the device as it is to be registered.
@@ -151,7 +160,8 @@ class Catalog:
 
     def _reread(self, topic: Topic) -> Device | None:
         """Learn from the registry, at most once in a while."""
-        if self._clock() - self._read >= self._refresh:
+        # A clock that was set back must not keep us from looking.
+        if not 0 <= self._clock() - self._read < self._refresh:
             with self._registry.reading() as session:
                 self.learn(devices(session))
             self._read = self._clock()

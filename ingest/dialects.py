@@ -12,11 +12,15 @@ from bus.topics import Topic
 
 
 class Told(NamedTuple):
-    """A message as if it had come on `topic`; readings that are `historical` are stored and not shown as live."""
+    """A message as if it had come on `topic`; readings that are `historical` are stored and not shown as live.
+
+    Of readings of one instant those of the highest `rank` count: it is the instant of publication where one is told.
+    """
 
     topic: Topic
     message: Pack | Birth | Death
     historical: bool = False
+    rank: int = 0
 
 
 @dataclass(slots=True)

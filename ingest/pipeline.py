@@ -4,53 +4,35 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from time import thread_time
 
 import msgspec
 import numpy as np
-from sqlalchemy.orm import Session
 
 from bus import messages, senml, senml_cbor, topics
 from bus.topics import Topic
-from devices import kinds
-from ingest.catalog import Catalog, new_site
+from ingest.catalog import Catalog
+from ingest.committing import Committer
 from ingest.dialects import Dialect, Dialects, Reply, Told
 from ingest.quick import Quick
 from ingest.turn import Rows, Turn
 from ingest.validate import REASONS, TimeLimits, judge
 from schema.batch import Batch
 from schema.errors import Reject, RetryLater, Stop
-from schema.instant import HOUR, SECOND, Clock
+from schema.instant import SECOND, Clock
 from schema.reading import Reading
-from schema.series import SeriesKey
 from schema.stream import Acknowledged, Position
-from store.registry import deadletters, events, places, progress, snapshots, worklist
-from store.registry.base import Registry, insert_into
+from store.registry import deadletters, snapshots
+from store.registry.base import Registry
 from store.registry.deadletters import DeadLetter, Parked
 from store.registry.events import StoredEvent
-from store.registry.places import Device, Site
-from store.registry.progress import Received
-from store.series.port import PartialWrite, SeriesStore
+from store.series.port import SeriesStore
 
 log = logging.getLogger(__name__)
 
 _FILTERS = "ingest/filters"
 WAITING = frozenset({"unknown_device", "wrong_topic"})
 """Reasons that the birth of the device does away with."""
-
-
-@dataclass(slots=True)
-class Counts:
-    """What went through since the start, and the CPU seconds each stage took for it."""
-
-    messages: int = 0
-    readings: int = 0
-    events: int = 0
-    parked: int = 0
-    decode_s: float = 0.0
-    write_s: float = 0.0
-    record_s: float = 0.0
 
 
 class Pipeline:
@@ -69,25 +51,26 @@ class Pipeline:
         dialects: Dialects | None = None,
     ) -> None:
         self.dialects = dialects or Dialects()
-        self._store = store
         self._registry = registry
         self._clock = clock
         self._org = org
-        self._timezone = timezone
         self._limits = limits or TimeLimits()
-        self._stored = stored
         self._catalog = Catalog(registry, clock, refresh=SECOND)
         self._quick = Quick(self._catalog)
         self._taking = threading.Lock()
-        self._committing = threading.Lock()
-        self.counts = Counts()
+        self._writing = threading.Lock()
+        self._recording = threading.Lock()
+        self._committer = Committer(store, registry, org=org, timezone=timezone, stored=stored, dialects=self.dialects)
+        self.counts = self._committer.counts
 
     def process(self, paths: Sequence[str], payloads: Sequence[bytes]) -> list[tuple[Topic, Acknowledged]]:
         """Make all effects durable; the end-to-end acknowledgements to publish, with their topics.
 
         RetryLater when the store or the registry is away: nothing may be acknowledged then.
         """
-        return self.commit(self.take(paths, payloads))
+        turn = self.take(paths, payloads)
+        self.write(turn)
+        return self.record(turn)
 
     def may_overlap(self, paths: Sequence[str]) -> bool:
         """Whether messages of these topics may be taken while the turn before them is not yet committed.
@@ -105,7 +88,7 @@ class Pipeline:
         """Decode and validate the messages of a turn; nothing is on disk yet."""
         begin = thread_time()
         with self._taking:
-            turn = Turn(self._clock(), list(paths))
+            turn = Turn(self._clock(), list(paths), list(payloads))
             for start, stop in _runs(paths):
                 for at in self._quick.take(turn, start, payloads[start:stop]):
                     self._take(turn, at, payloads[at])
@@ -114,36 +97,17 @@ class Pipeline:
         self.counts.decode_s += thread_time() - begin
         return turn
 
-    def commit(self, turn: Turn) -> list[tuple[Topic, Acknowledged]]:
-        """Make all effects of a turn durable, in the order the turns were taken; as `process`, whose end it is."""
-        with self._committing:
-            return self._commit(turn)
+    def write(self, turn: Turn) -> None:
+        """Make the readings of a turn durable; again, as long as RetryLater is raised."""
+        with self._writing:
+            self._committer.write(turn)
 
-    def _commit(self, turn: Turn) -> list[tuple[Topic, Acknowledged]]:
-        batch, parked, live = turn.batch, turn.parked, turn.live
-        begin = thread_time()
-        if len(batch):
-            try:
-                self._store.write(batch)
-            except PartialWrite as refused:
-                parked = [*parked, *self._refused(batch, refused)]
-                kept = np.ones(len(batch), np.bool_)
-                kept[refused.rows] = False
-                batch = batch.take(kept)
-                live = live if live is None else live[kept]
-        written = thread_time()
-        answers = self._record(turn, batch, parked, batch.take(~live) if live is not None else None)
-        if turn.foreign:
-            self.dialects.commit()
-        self.counts.write_s += written - begin
-        self.counts.record_s += thread_time() - written
-        self.counts.messages += len(turn.paths)
-        self.counts.readings += len(batch)
-        self.counts.events += len(turn.events)
-        self.counts.parked += len(parked)
-        if self._stored is not None and len(batch):
-            self._stored(batch if live is None else batch.take(live))
-        return answers
+    def record(self, turn: Turn) -> list[tuple[Topic, Acknowledged]]:
+        """Make all other effects of a written turn durable, in the order the turns were taken; as `process` ends."""
+        with self._recording:
+            answers = self._committer.record(turn)
+            self._catalog.saved()
+            return answers
 
     def asked(self) -> bool:
         """Whether somebody asked for dead letters to be taken in again."""
@@ -159,7 +123,7 @@ class Pipeline:
             letters = deadletters.asked(session, limit)
         for letter in letters:
             with self._taking:
-                turn = Turn(self._clock(), [letter.topic])
+                turn = Turn(self._clock(), [letter.topic], [letter.payload])
                 self._take(turn, 0, letter.payload, came=letter.received)
                 self._release(turn)
                 self._judge(turn)
@@ -170,7 +134,8 @@ class Pipeline:
             elif brought:
                 turn.parked.remove(back)
             if brought or back is None:
-                self.commit(turn)
+                self.write(turn)
+                self.record(turn)
             if back is not None:
                 with self._registry.writing() as session:
                     deadletters.refuse(session, letter.id, back.reason, back.detail)
@@ -228,16 +193,19 @@ class Pipeline:
         except Reject as error:
             turn.parked.append(Parked(path, topic.site, topic.device, error.reason, error.detail, payload))
             position = _position_of(payload)
-        if position is not None:
+        # The place of a letter was noted when it was parked; its stream may have ended since.
+        if position is not None and came is None:
             turn.place(topic.site, position)
 
     def _readings(self, turn: Turn, at: int, topic: Topic, payload: bytes, came: int | None) -> Position | None:
         self._catalog.device(topic)
         pack = senml.decode(payload, topic.site, topic.device, turn.now + at if came is None else came)
-        self._pack(turn, at, topic, pack)
+        self._pack(turn, at, topic, pack, pack.position.rank if pack.position else 0)
+        if pack.position is not None:
+            self._quick.hear(turn.paths[at], pack.position)
         return pack.position
 
-    def _pack(self, turn: Turn, at: int, topic: Topic, pack: senml.Pack) -> None:
+    def _pack(self, turn: Turn, at: int, topic: Topic, pack: senml.Pack, rank: int) -> None:
         """Rows of the turn from a pack of a device's, as if message `at` had brought it on its native topic."""
         device = self._catalog.device(topic)
         base = f"{topic.site}/{topic.device}/"
@@ -247,14 +215,15 @@ class Pipeline:
                 slot = self._catalog.slot(device, point, unit)
             except Reject as error:
                 reading = Reading(topic.device, point, pack.times[row], pack.values[row], unit or "")
-                alone = senml.encode(topic.site, [reading])
+                alone = senml.encode(topic.site, [reading], pack.position)
                 turn.parked.append(_parked(topic, error.reason, error.detail, alone))
             else:
                 self._quick.learn(turn.paths[at], base, point, unit, slot)
                 slots.append(slot)
                 kept.append(row)
         times, values = np.array(pack.times, np.int64)[kept], np.array(pack.values, np.float64)[kept]
-        turn.rows.append(Rows(np.array(slots, np.int64), times, values, np.full(len(kept), at)))
+        said = np.full(len(kept), at), np.full(len(kept), rank)
+        turn.rows.append(Rows(np.array(slots, np.int64), times, values, *said))
         turn.parked += [_parked(topic, bad.reason, bad.detail, bad.record_bytes) for bad in pack.rejects]
 
     def _foreign(self, turn: Turn, at: int, dialect: Dialect, payload: bytes, came: int | None) -> None:
@@ -290,9 +259,10 @@ class Pipeline:
             turn.deaths.append(told.topic)
         else:
             turn.paths.append(told.topic.path())
+            turn.payloads.append(b"")
             if told.historical:
                 turn.historical.append(len(turn.paths) - 1)
-            self._pack(turn, len(turn.paths) - 1, told.topic, told.message)
+            self._pack(turn, len(turn.paths) - 1, told.topic, told.message, told.rank)
 
     def _events(self, turn: Turn, topic: Topic, payload: bytes) -> Position | None:
         self._catalog.device(topic)
@@ -334,11 +304,12 @@ class Pipeline:
         again += [(letter.topic, letter.payload, turn.now) for letter in early]
         for path, payload, came in again:
             turn.paths.append(path)
+            turn.payloads.append(payload)
             self._take(turn, len(turn.paths) - 1, payload, came=came)
 
     def _judge(self, turn: Turn) -> None:
         """The good readings as a batch in canonical units; the others are parked."""
-        slot, time, value, message = turn.all_rows()
+        slot, time, value, message, rank = turn.all_rows()
         if not len(slot):
             return
         codes = self._catalog.codes()[slot]
@@ -347,78 +318,15 @@ class Pipeline:
         for row in bad.tolist():
             topic = topics.parse(turn.paths[message[row]])
             point, unit = self._catalog.keys[codes[row]].point, self._catalog.units[slot[row]]
-            alone = senml.encode(topic.site, [Reading(topic.device, point, int(time[row]), float(value[row]), unit)])
+            reading = Reading(topic.device, point, int(time[row]), float(value[row]), unit)
+            alone = senml.encode(topic.site, [reading], _position_of(turn.payloads[message[row]]))
             turn.parked.append(_parked(topic, REASONS[reason[row]], f"{point} = {value[row]:g}", alone))
         if len(bad):
             good = reason == 0
-            codes, time, converted, message = codes[good], time[good], converted[good], message[good]
+            codes, time, converted, message, rank = (column[good] for column in (codes, time, converted, message, rank))
         if turn.historical:
             turn.live = ~np.isin(message, turn.historical)
-        used = np.flatnonzero(np.bincount(codes, minlength=1))
-        place = np.zeros(len(self._catalog.keys), np.int32)
-        place[used] = np.arange(len(used), dtype=np.int32)
-        turn.batch = Batch.of([self._catalog.keys[code] for code in used.tolist()], place[codes], time, converted)
-
-    def _refused(self, batch: Batch, refused: PartialWrite) -> Iterator[Parked]:
-        for row in refused.rows.tolist():
-            key = batch.keys[batch.code[row]]
-            reading = Reading(key.device, key.point, int(batch.time[row]), float(batch.value[row]), "")
-            topic = Topic(self._org, key.site, key.building, key.kind, key.device, "readings")
-            yield _parked(topic, refused.reason, refused.detail, senml.encode(key.site, [reading]))
-
-    def _record(
-        self, turn: Turn, batch: Batch, parked: list[Parked], historical: Batch | None
-    ) -> list[tuple[Topic, Acknowledged]]:
-        """Everything but readings, in one transaction of the registry."""
-        answers, now = [], turn.now
-        sites: dict[str, dict[tuple[str, str], Received]] = {}
-        for (site, agent, epoch), received in turn.streams.items():
-            sites.setdefault(site, {})[agent, epoch] = received
-        with self._registry.writing() as session:
-            self._register(session, turn)
-            deadletters.discard(session, turn.released)
-            if parked:
-                deadletters.park(session, parked, now)
-            events.record(session, turn.events, now)
-            worklist.add(session, _touched(batch))
-            worklist.hush(session, [(key, last) for key, _, last in _touched(historical or Batch.empty())])
-            for site, streams in sites.items():
-                for agent, acknowledged in progress.advance(session, site, streams, now):
-                    answers.append((Topic(self._org, site, "agents", "agent", agent, "ack"), acknowledged))
-            if turn.foreign:
-                self.dialects.save(session, now)
-        self._catalog.saved()
-        return answers
-
-    def _register(self, session: Session, turn: Turn) -> None:
-        """Devices that came, and those that went after it."""
-        newest = {(device.site, device.id): device for device in turn.births}
-        for site in sorted({device.site for device in turn.births}):
-            _enter(session, [new_site(site, self._timezone)])
-        # Sorted, so that two ingest processes, which hear the same births, lock the rows in one order.
-        _enter(session, [newest[key] for key in sorted(newest)])
-        known = places.locked(session, sorted(newest))
-        for device in turn.births:
-            if _goes_on(known[device.site, device.id], device):
-                device.state_since = known[device.site, device.id].state_since
-            point = kinds()[device.kind].consumption
-            if point and known[device.site, device.id].width != device.width:
-                # Where it rolls over was told anew: what it ever counted is booked again.
-                worklist.add(session, [(device.series(point), 0, turn.now + HOUR)])
-            session.merge(device)
-        for topic in turn.deaths:
-            gone = session.get(Device, (topic.site, topic.device))
-            if gone is not None and gone.state != "offline" and (gone.building, gone.kind) == topic[2:4]:
-                gone.state, gone.state_since = "offline", turn.now
-
-
-def _enter(session: Session, rows: Sequence[Site] | Sequence[Device]) -> None:
-    """Insert the rows that are not there yet."""
-    for row in rows[:1]:
-        names = [column.name for column in row.__table__.columns]
-        said = [name for name in names if any(getattr(row, name) is not None for row in rows)]
-        given = [{name: getattr(row, name) for name in said} for row in rows]
-        session.execute(insert_into(session, type(row)).on_conflict_do_nothing(), given)
+        turn.batch = Batch.of(*self._catalog.batched(codes), time, converted, rank=rank)
 
 
 def _parked(topic: Topic, reason: str, detail: str, payload: bytes) -> Parked:
@@ -431,33 +339,16 @@ def _returned(parked: list[Parked], letter: DeadLetter, *, brought: bool) -> Par
     return next(whole, None if brought or not parked else parked[0])
 
 
-def _goes_on(known: Device, born: Device) -> bool:
-    """Whether a birth says nothing new of how the device speaks: a retained one is told again at every start."""
-    return (known.state, known.interval, known.replay) == ("online", born.interval, born.replay)
-
-
 def _runs(paths: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Stretches of messages between states: what comes after a birth is judged by it."""
     start = 0
-    for at, path in enumerate(paths):
-        if path.endswith("/state"):
-            yield from ((start, at), (at, at + 1)) if at > start else ((at, at + 1),)
-            start = at + 1
+    for at in [at for at, path in enumerate(paths) if path.endswith("/state")]:
+        if at > start:
+            yield start, at
+        yield at, at + 1
+        start = at + 1
     if start < len(paths):
         yield start, len(paths)
-
-
-def _touched(batch: Batch) -> list[tuple[SeriesKey, int, int]]:
-    """The span of time of every series in a batch."""
-    low = np.full(len(batch.keys), np.iinfo(np.int64).max)
-    high = np.full(len(batch.keys), np.iinfo(np.int64).min)
-    np.minimum.at(low, batch.code, batch.time)
-    np.maximum.at(high, batch.code, batch.time)
-    return [
-        (key, first, last)
-        for key, first, last in zip(batch.keys, low.tolist(), high.tolist(), strict=True)
-        if first <= last
-    ]
 
 
 _PLACE = re.compile(rb'"agent":"([a-z0-9][a-z0-9_-]{0,63})","epoch":"([^"\\]{1,64})","seq":(\d{1,18})')

@@ -1,115 +1,112 @@
 """The quick way of readings: plain packs on topics that are known, straight into columns.
 
-What the careful way has once accepted of a topic is remembered: its base name, and the slot of each point in each unit.
-A message in which anything else stands is left to the careful way, so that the two cannot differ.
+What the careful way has once accepted of a topic is remembered: its base name, the slot of each point in each unit, and
+the streams that were heard. A message in which anything else stands is left to the careful way, so that the two cannot
+differ.
 """
 
+import atexit
+import gc
+import logging
 from collections.abc import Iterator, Sequence
+from time import monotonic
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bus import packs
-from bus.payload import position
-from devices import kinds
 from ingest.catalog import Catalog
 from ingest.turn import Rows, Turn
-from schema.quantity import UNITS
+from schema.stream import Position
 
-# What is decoded stays in the processor's cache until it is in columns: twice as fast as a whole turn at once.
-_BYTES = 50_000
-_MESSAGES = 256
+if TYPE_CHECKING:
+    from ingest.known import Known
+
+log = logging.getLogger(__name__)
+
+MANY, LARGE = 256, 64 << 10
+"""So many messages or bytes at once are worth the compiler, which takes 120 MB, and some seconds at the very first."""
 
 
 class Quick:
-    """What is remembered of topics, and the columns made by it."""
+    """What is remembered of topics, and the columns made by it; until a turn is large all go the careful way."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._version = catalog.version
-        names = {point.name for kind in kinds().values() for point in kind.points}
-        self._reader = packs.Reader(names, UNITS)
-        self._bases: dict[str, str] = {}
-        self._sites: dict[str, str] = {}
-        self._rows: dict[str, int] = {}
-        self._columns = np.full(self._reader.words, -1, np.int64)
-        self._slots = np.full((1, 1), -1, np.int64)
+        self._paths: set[str] = set()
+        self._known: Known | None = None
+        self._taught: set[str] = set()
 
     def knows(self, paths: Sequence[str]) -> bool:
         """Whether all these topics are known to bring readings."""
-        return self._bases.keys() >= set(paths)
+        return self._paths >= set(paths)
 
     def learn(self, path: str, base: str, point: str, unit: str | None, slot: int) -> None:
         """A reading was accepted."""
         self._current()
-        self._bases[path] = base
-        self._sites[path] = base.partition("/")[0]
-        row, word = self._rows.setdefault(path, len(self._rows)), self._reader.word(point, unit)
-        if word is None:
-            self._grow(row, 0)
-            return
-        if self._columns[word] < 0:
-            self._columns[word] = self._columns.max() + 1
-        self._grow(row, int(self._columns[word]))
-        self._slots[row, self._columns[word]] = slot
+        self._paths.add(path)
+        if self._known is not None and self._known.learn(path, base, point, unit, slot):
+            self._taught.add(path)
 
-    def _grow(self, row: int, column: int) -> None:
-        """Make room in the table of slots, by doubling."""
-        more = [size if at < size else 2 * at for at, size in zip((row, column), self._slots.shape, strict=True)]
-        if tuple(more) != self._slots.shape:
-            grown = np.full(more, -1, np.int64)
-            grown[: self._slots.shape[0], : self._slots.shape[1]] = self._slots
-            self._slots = grown
+    def hear(self, path: str, place: Position) -> None:
+        """A message said where it stands in its stream."""
+        if self._known is not None and self._known.hear(place):
+            self._taught.add(path)
 
     def take(self, turn: Turn, first: int, payloads: Sequence[bytes]) -> Iterator[int]:
-        """Take in the messages that begin at `first` of the turn; the others, piece by piece, are for the careful way.
+        """Take in the messages that begin at `first` of the turn; the others, one by one, are for the careful way.
 
-        What that learns from one piece is known for the next.
+        What that learns from one of them is known for the next of its topic.
         """
-        size = max(1, sum(map(len, payloads)) // max(1, len(payloads)))
-        step = max(1, min(_MESSAGES, _BYTES // size))
-        for begin in range(0, len(payloads), step):
-            self._current()
-            yield from self._some(turn, first + begin, payloads[begin : begin + step])
+        if self._known is None and len(payloads) < MANY and sum(map(len, payloads)) < LARGE:
+            yield from range(first, first + len(payloads))
+            return
+        places: Sequence[int] = range(first, first + len(payloads))
+        while places:
+            left, again = self._some(turn, places, payloads), []
+            self._taught.clear()
+            for at in left:
+                if turn.paths[places[at]] in self._taught:
+                    again.append(at)
+                else:
+                    yield places[at]
+            places, payloads = [places[at] for at in again], [payloads[at] for at in again]
+
+    def _some(self, turn: Turn, places: Sequence[int], payloads: Sequence[bytes]) -> list[int]:
+        """Take in what is plain; which of these messages are not."""
+        self._current()
+        if self._known is None:
+            self._known = _first()
+        elif self._known.full:
+            self._known = _nothing()
+        found = self._known.read([turn.paths[at] for at in places], payloads)
+        message = np.array(places, np.int64)[found.message]
+        turn.rows.append(Rows(found.slot, found.times, found.values, message, found.rank))
+        for one in found.streams:
+            turn.stream(one.site, one.agent, one.epoch).extend(one.seqs, one.floor)
+        left: list[int] = np.flatnonzero(~found.plain).tolist()
+        return left
 
     def _current(self) -> None:
         if self._version != self._catalog.version:
             self._version = self._catalog.version
-            self._bases.clear()
-            self._sites.clear()
-            self._rows.clear()
-            self._columns[:] = -1
-            self._slots = np.full((1, 1), -1, np.int64)
+            self._paths.clear()
+            if self._known is not None:
+                self._known = _nothing()
 
-    def _some(self, turn: Turn, first: int, payloads: Sequence[bytes]) -> list[int]:
-        paths = turn.paths[first : first + len(payloads)]
-        known = [at for at, path in enumerate(paths) if path in self._bases]
-        left: list[int] = []
-        if len(known) < len(paths):
-            left = [first + at for at, path in enumerate(paths) if path not in self._bases]
-            paths, payloads = [paths[at] for at in known], [payloads[at] for at in known]
-        found = self._reader.decode(payloads)
-        bases = [self._bases[path] for path in paths]
-        row = np.fromiter(map(self._rows.__getitem__, paths), np.int64, len(paths))
-        column = self._columns[found.word]
-        slot = np.where(column < 0, -1, self._slots[row[found.message], column])
-        plain = found.plain
-        if found.bases != bases:
-            plain &= np.array([told == base for told, base in zip(found.bases, bases, strict=True)], np.bool_)
-        plain[found.message[slot < 0]] = False
-        rows = Rows(slot, found.times, found.values, first + np.array(known, np.int64)[found.message])
-        if not plain.all():
-            left += [first + known[at] for at in np.flatnonzero(~plain).tolist()]
-            rows = rows.take(plain[found.message])
-        turn.rows.append(rows)
-        self._place(turn, paths, found, plain.tolist())
-        return sorted(left)
 
-    def _place(self, turn: Turn, paths: Sequence[str], found: packs.Packs, plain: list[bool]) -> None:
-        """Note the place in its stream of every message that tells one."""
-        streams = zip(map(self._sites.__getitem__, paths), found.agents, found.epochs, strict=True)
-        for stream, seq, floor, good in zip(streams, found.seqs, found.floors, plain, strict=True):
-            if good and stream[1]:
-                if stream in turn.streams and 1 <= floor <= seq < 1 << 63:
-                    turn.streams[stream].add(seq, floor)
-                elif (told := position(stream[1], stream[2], seq, floor)) is not None:
-                    turn.place(stream[0], told)
+def _nothing() -> "Known":
+    from ingest.known import Known  # noqa: PLC0415 - small sites and tests do not pay for the compiler
+
+    return Known()
+
+
+def _first() -> "Known":
+    begin = monotonic()
+    known = _nothing()
+    log.info("the quick way of readings is there, compiled in %.1f s", monotonic() - begin)
+    # The compiler has so many objects that the collector's going through them would cost as much as decoding.
+    gc.collect()
+    gc.freeze()
+    atexit.register(gc.unfreeze)
+    return known

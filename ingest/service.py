@@ -1,6 +1,7 @@
 """The ingest service: receive what has come, make it durable, acknowledge, again; whatever waits goes in one turn.
 
-While one turn is being written the next is received and decoded; writing leaves the interpreter free for that.
+While one turn is recorded the next is written and the one after it received and decoded; the stores leave the
+interpreter free for that.
 """
 
 import asyncio
@@ -37,13 +38,26 @@ WHOLE = Part()
 _BUSY = 32
 _GATHER = 0.1
 _LULL = 0.01
-_ENOUGH = 1 << 20
+_ENOUGH = 4 << 20
 """After a turn of so many messages the next one gathers for so many seconds, or so many bytes, or until a lull.
 
 A turn has its price, whatever is in it. But a broker that keeps a small window sends nothing until we acknowledge.
 """
 
-_Taken = asyncio.Queue[tuple[Inbox, Turn]]
+
+class _Line:
+    """The stations of turns on their way: one is taken, one written, one recorded, each while the others are."""
+
+    def __init__(self) -> None:
+        self.taken: asyncio.Queue[tuple[Inbox, Turn]] = asyncio.Queue()
+        self.written: asyncio.Queue[tuple[Inbox, Turn]] = asyncio.Queue()
+        self.alone = asyncio.Lock()
+        """Held while a turn is taken: what has to see all turns before it waits until none is under way."""
+
+    async def clear(self) -> None:
+        """Returns when no turn is under way."""
+        await self.taken.join()
+        await self.written.join()
 
 
 async def run(client: Client, pipeline: Pipeline, org: str, part: Part = WHOLE) -> None:
@@ -64,15 +78,16 @@ async def run(client: Client, pipeline: Pipeline, org: str, part: Part = WHOLE) 
     if pipeline.dialects.filters:
         await client.subscribe(pipeline.dialects.filters, retained=False)
     log.info("ingest listens to %s", org)
-    taken, alone = _Taken(), asyncio.Lock()
+    line = _Line()
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_take(client, pipeline, taken, alone), name="ingest takes")
-            group.create_task(_commit(client, pipeline, taken), name="ingest commits")
+            group.create_task(_take(client, pipeline, line), name="ingest takes")
+            group.create_task(_write(pipeline, line), name="ingest writes")
+            group.create_task(_record(client, pipeline, line), name="ingest records")
             if not (part.is_whole or part.shared):
                 group.create_task(_follow(client, pipeline, org, part), name="ingest follows")
             if part.number == 1:
-                group.create_task(_retry(pipeline, taken, alone), name="ingest tries again")
+                group.create_task(_retry(pipeline, line), name="ingest tries again")
             if pipeline.dialects.filters:
                 group.create_task(_answer(client, pipeline), name="ingest answers")
     except BaseExceptionGroup as failures:
@@ -87,22 +102,22 @@ async def run(client: Client, pipeline: Pipeline, org: str, part: Part = WHOLE) 
         )
 
 
-async def _take(client: Client, pipeline: Pipeline, taken: _Taken, alone: asyncio.Lock) -> None:
+async def _take(client: Client, pipeline: Pipeline, line: _Line) -> None:
     busy = False
     while True:
         if busy:
             await _gather(client)
         inbox = await client.receive(TURN, TURN_BYTES)
         busy = len(inbox.ids) >= _BUSY
-        async with alone:
+        async with line.alone:
             overlaps = pipeline.may_overlap(inbox.topics)
             if not overlaps:
-                await taken.join()
+                await line.clear()
             turn = await until_done(log, "ingest", pipeline.take, inbox.topics, inbox.payloads)
-            await taken.join()
-            taken.put_nowait((inbox, turn))
+            await line.taken.join()
+            line.taken.put_nowait((inbox, turn))
             if not overlaps:
-                await taken.join()
+                await line.clear()
 
 
 async def _gather(client: Client) -> None:
@@ -131,22 +146,31 @@ async def _leave(client: Client, filters: list[str]) -> None:
             await client.unsubscribe(filters)
 
 
-async def _retry(pipeline: Pipeline, taken: _Taken, alone: asyncio.Lock) -> None:
+async def _retry(pipeline: Pipeline, line: _Line) -> None:
     """Take in again the dead letters that somebody asked for, while no other turn is under way."""
     while True:
         await asyncio.sleep(RETRY_EVERY)
         while await until_done(log, "replay", pipeline.asked):
-            async with alone:
-                await taken.join()
+            async with line.alone:
+                await line.clear()
                 await until_done(log, "replay", pipeline.retry, RETRIES)
 
 
-async def _commit(client: Client, pipeline: Pipeline, taken: _Taken) -> None:
+async def _write(pipeline: Pipeline, line: _Line) -> None:
     while True:
-        inbox, turn = await taken.get()
-        answers = await until_done(log, "ingest", pipeline.commit, turn)
+        inbox, turn = await line.taken.get()
+        await until_done(log, "ingest", pipeline.write, turn)
+        await line.written.join()
+        line.written.put_nowait((inbox, turn))
+        line.taken.task_done()
+
+
+async def _record(client: Client, pipeline: Pipeline, line: _Line) -> None:
+    while True:
+        inbox, turn = await line.written.get()
+        answers = await until_done(log, "ingest", pipeline.record, turn)
         client.acknowledge(inbox)
-        taken.task_done()
+        line.written.task_done()
         for topic, acknowledged in answers:
             # At most once is enough: an agent that misses it asks by sending again.
             await client.publish(topic.path(), messages.encode_ack(acknowledged), qos=0, retain=True)

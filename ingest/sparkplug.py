@@ -1,28 +1,27 @@
 """Sparkplug B 3.0 host: births tell what metrics are, a lost message is answered with the request for a new birth."""
 
 import json
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from zlib import crc32
 
+import msgspec
 from sqlalchemy.orm import Session
 
 from bus import sparkplug
-from bus.messages import Death
+from bus.messages import Death, Trouble
 from bus.sparkplug import DataType, Metric, Payload
 from ingest.dialects import Fault, Heard, Reply, Told
 from ingest.mappings import SparkplugRule
 from ingest.sparkplug_catalog import Catalog
 from ingest.sparkplug_node import Node, bdseq
 from ingest.sparkplug_readings import Readings
+from ingest.sparkplug_rebirth import Key, Rebirths
 from schema.errors import Reject
 from schema.instant import SECOND
-from store.registry import snapshots
+from store.registry import deadletters, snapshots
 from store.registry.base import Registry
-
-log = logging.getLogger(__name__)
 
 NAMESPACE = "spBv1.0"
 WAITING = frozenset({"no_birth", "seq_gap"})
@@ -31,24 +30,15 @@ REBIRTH = "Node Control/Rebirth"
 
 @dataclass(frozen=True, slots=True)
 class HostSettings:
-    """The host's id; how long a late message is waited for, and how often one edge node is asked for a birth (us)."""
+    """The host's id; how long a late message is waited for, and a birth before its node is asked again (us)."""
 
     host: str
     reorder: int = 2 * SECOND
     patience: int = 30 * SECOND
 
 
-class _Key(NamedTuple):
-    group: str
-    edge: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.group}/{self.edge}"
-
-
 class _Message(NamedTuple):
-    key: _Key
+    key: Key
     device: str
     told: Payload
     payload: bytes
@@ -68,11 +58,12 @@ class SparkplugHost:
         self._settings = settings
         self._since = since
         self._catalog = Catalog(rules, org)
-        self._nodes: dict[_Key, Node] = {}
-        self._turn: dict[_Key, Node] = {}
-        self._learned: set[_Key] = set()
-        self._wanted: dict[_Key, str] = {}
-        self._asked: dict[_Key, int] = {}
+        self._nodes: dict[Key, Node] = {}
+        self._turn: dict[Key, Node] = {}
+        self._learned: set[Key] = set()
+        self._rebirths = Rebirths(settings.patience)
+        self._explained: frozenset[Key] = frozenset()
+        self._explaining = self._explained
         self._greeting = True
         self.state_topic = f"{NAMESPACE}/STATE/{settings.host}"
         both = [f"{NAMESPACE}/+/{kind}/+" for kind in ("NBIRTH", "NDEATH", "NDATA")]
@@ -107,7 +98,7 @@ class SparkplugHost:
         told = sparkplug.decode(payload)
         if told.seq is None and parts[2] != "NDEATH":
             raise Reject("no_seq", "a Sparkplug message has a seq, but for NDEATH")
-        key = _Key(parts[1], parts[3])
+        key = Key(parts[1], parts[3])
         if not again and told.seq is not None and self._twice(key, path, told.seq, payload):
             return Heard()
         heard = Heard()
@@ -119,11 +110,11 @@ class SparkplugHost:
                 self._node(key).note(told.seq, _digest(path, payload))
         return heard
 
-    def _twice(self, key: _Key, path: str, seq: int, payload: bytes) -> bool:
+    def _twice(self, key: Key, path: str, seq: int, payload: bytes) -> bool:
         """Whether a message has come before: then all it says is stored, or waits."""
         return self._node(key).again(seq, _digest(path, payload))
 
-    def _node(self, key: _Key) -> Node:
+    def _node(self, key: Key) -> Node:
         """The node as of this turn, to be changed; one that is not known is looked up in what was kept."""
         node = self._turn.get(key)
         if node is None:
@@ -141,7 +132,7 @@ class SparkplugHost:
         if not again:
             node.born(told)
             self._learned.add(key)
-            self._settle(key)
+            self._rebirths.settle(key)
             heard.again.append(f"{NAMESPACE}/{key.group}/NDATA/{key.edge}")
         self._birth(heard, message)
 
@@ -157,7 +148,7 @@ class SparkplugHost:
             if not node.awaited:
                 heard.again.append(f"{NAMESPACE}/{key.group}/DDATA/{key.edge}/{device}")
         elif not again:
-            self._want(key, "a device was born before its node")
+            self._rebirths.want(key, "a device was born before its node")
         self._birth(heard, message)
 
     def _birth(self, heard: Heard, message: _Message) -> None:
@@ -179,12 +170,10 @@ class SparkplugHost:
         sure = again or not node.online or self._count(heard, node, message)
         unborn = not node.online or device not in node.births
         if unborn and not again:
-            self._want(key, f"data of {device or 'the node'} before its birth")
-        if any(metric.name is None or metric.datatype is None for metric in told.metrics):
-            if unborn:
-                raise Reject("no_birth", f"{key.name} {device}: waits for its birth, which is asked for")
-            if not sure:
-                raise Reject("seq_gap", f"{key.name}: something is missing before message {told.seq}")
+            self._rebirths.want(key, f"data of {device or 'the node'} before its birth")
+        if (unborn or not sure) and any(metric.name is None or metric.datatype is None for metric in told.metrics):
+            self._wait(heard, message, "no_birth" if unborn else "seq_gap")
+            return
         readings = Readings(told.timestamp)
         for metric in told.metrics:
             try:
@@ -192,10 +181,26 @@ class SparkplugHost:
             except Reject as error:
                 readings.wrong.append(error)
                 if error.reason in {"unknown_alias", "wrong_alias"} and not again:
-                    self._want(key, error.detail)
+                    self._rebirths.want(key, error.detail)
                 continue
             readings.add(self._catalog.find(*key, device, known.name, known.unit), metric, known.datatype)
         readings.to(heard, payload)
+
+    def _wait(self, heard: Heard, message: _Message, reason: str) -> None:
+        """Park data until a birth says what its aliases mean; a node that gives none is trouble of the device."""
+        key, device, told, payload, _, again = message
+        why = f"{key.name} {device}: waits for its birth"
+        if reason == "seq_gap":
+            why = f"{key.name}: something is missing before message {told.seq}"
+        unanswered = self._rebirths.mute(key)
+        if unanswered is None:
+            raise Reject(reason, f"{why}; a birth is asked for")
+        heard.faults.append(Fault(reason, f"{why}; {_remedy(unanswered)}", payload))
+        node, place = self._node(key), self._catalog.place(*key, device)
+        if place is not None and not again and device not in node.unheard:
+            node.unheard.add(device)
+            birth = msgspec.structs.replace(place.birth, trouble=Trouble("unborn", _remedy(unanswered)))
+            heard.told.append(Told(place.topic._replace(channel="state"), birth))
 
     def _count(self, heard: Heard, node: Node, message: _Message) -> bool:
         """Count a message of a live session; the last that was missing lets the others be read."""
@@ -214,7 +219,7 @@ class SparkplugHost:
             for device in node.births:
                 self._death(heard, key, device)
             node.died()
-            self._settle(key)
+            self._rebirths.settle(key)
             self._learned.add(key)
 
     def _device_death(self, heard: Heard, message: _Message) -> None:
@@ -229,18 +234,10 @@ class SparkplugHost:
             node.forget(device)
             self._learned.add(key)
 
-    def _death(self, heard: Heard, key: _Key, device: str) -> None:
+    def _death(self, heard: Heard, key: Key, device: str) -> None:
         place = self._catalog.place(*key, device)
         if place is not None:
             heard.told.append(Told(place.topic._replace(channel="state"), Death()))
-
-    def _want(self, key: _Key, why: str) -> None:
-        self._wanted.setdefault(key, why)
-
-    def _settle(self, key: _Key) -> None:
-        if self._asked.pop(key, None) is not None:
-            log.info("sparkplug %s is there again", key.name)
-        self._wanted.pop(key, None)
 
     def replies(self, now: int) -> list[Reply]:
         """Our STATE where it is not known, and a rebirth request to each edge node that owes us one."""
@@ -249,15 +246,9 @@ class SparkplugHost:
         # Copies: ingest works in a thread of its own.
         for key, node in list(self._nodes.items()):
             if node.online and node.awaited and now - node.since >= self._settings.reorder:
-                self._want(key, f"message {node.awaited[0]} is missing")
-        for key, why in list(self._wanted.items()):
-            asked = self._asked.get(key)
-            if asked is None or now - asked >= self._settings.patience:
-                if asked is None:
-                    log.warning("sparkplug %s is asked for a rebirth: %s", key.name, why)
-                self._asked[key] = now
-                replies.append(Reply(f"{NAMESPACE}/{key.group}/NCMD/{key.edge}", _rebirth(now)))
-        return replies
+                self._rebirths.want(key, f"message {node.awaited[0]} is missing")
+        asked = self._rebirths.due(now)
+        return replies + [Reply(f"{NAMESPACE}/{key.group}/NCMD/{key.edge}", _rebirth(now)) for key in asked]
 
     def connected(self) -> None:
         """The broker may have told our last will."""
@@ -269,14 +260,24 @@ class SparkplugHost:
         self._learned.clear()
 
     def save(self, session: Session, now: int) -> None:
-        """Keep what the aliases mean."""
+        """Keep what the aliases mean, and what is known by now of why letters wait."""
         for key in self._learned:
             snapshots.save(session, _row(key), self._turn[key].kept(), now)
+        self._explaining = self._rebirths.silent
+        for key in self._explaining - self._explained:
+            remedy = _remedy(self._rebirths.mute(key) or "")
+            for topic in (f"NDATA/{key.edge}", f"DDATA/{key.edge}/"):
+                deadletters.explain(session, f"{NAMESPACE}/{key.group}/{topic}", WAITING, f"{key.name}: {remedy}")
 
     def commit(self) -> None:
         """The turn is on disk."""
         self._nodes |= self._turn
+        self._explained = self._explaining
         self.begin()
+
+
+def _remedy(unanswered: str) -> str:
+    return f"its edge node {unanswered}; restart that, or let it take NCMD"
 
 
 def _rebirth(now: int) -> bytes:
@@ -289,5 +290,5 @@ def _digest(path: str, payload: bytes) -> int:
     return crc32(payload, crc32(path.encode()))
 
 
-def _row(key: _Key) -> str:
+def _row(key: Key) -> str:
     return f"sparkplug/{key.name}"

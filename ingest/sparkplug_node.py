@@ -22,7 +22,8 @@ class Node(msgspec.Struct):
     """A session of an edge node; `births` are the devices that are there ("" the node itself) and when they were born.
 
     `former` is what aliases meant before: a message of then can be read where they mean the same again. `awaited` are
-    the numbers that were left out, since the instant `since`; `seen` are the messages of the last 256 numbers.
+    the numbers that were left out, since the instant `since`; `seen` are the messages of the last 256 numbers. Of
+    `unheard` devices it was told that nothing can be made of what they say.
     """
 
     online: bool = False
@@ -31,6 +32,7 @@ class Node(msgspec.Struct):
     awaited: list[int] = []
     since: int = 0
     seen: dict[int, int] = {}
+    unheard: set[str] = set()
     births: dict[str, int] = {}
     aliases: dict[int, Known] = {}
     former: dict[int, Known] = {}
@@ -42,6 +44,7 @@ class Node(msgspec.Struct):
             self,
             awaited=list(self.awaited),
             seen=dict(self.seen),
+            unheard=set(self.unheard),
             births=dict(self.births),
             aliases=dict(self.aliases),
             former=dict(self.former),
@@ -63,7 +66,7 @@ class Node(msgspec.Struct):
         self.aliases, self.names, self.births = {}, {}, {}
         self.online, self.bdseq = True, bdseq(payload)
         self.expected = ((payload.seq or 0) + 1) % 256
-        self.awaited, self.since, self.seen = [], 0, {}
+        self.awaited, self.since, self.seen, self.unheard = [], 0, {}, set()
         self.learn("", payload)
 
     def learn(self, device: str, payload: Payload) -> None:

@@ -35,7 +35,8 @@ class Readings:
 
     def to(self, heard: Heard, payload: bytes) -> None:
         """Tell it all; what was wrong is one fault."""
-        heard.told.extend(Told(topic, held.pack(), old) for (topic, old), held in self._columns.items())
+        rank = min(1000 * (self._timestamp or 0), LATEST)
+        heard.told.extend(Told(topic, held.pack(), old, rank) for (topic, old), held in self._columns.items())
         if self.wrong:
             detail = "; ".join(error.detail for error in self.wrong)
             heard.faults.append(Fault(self.wrong[0].reason, detail[:500], payload))

@@ -11,6 +11,7 @@ TROUBLES = {
     "unauthorised": Text("访问凭证错误", "The token or password is wrong"),
     "clock": Text("设备时钟错误", "Its clock is wrong"),
     "own_clock": Text("采集代理时钟错误", "The clock of its agent is wrong"),
+    "unborn": Text("网关未应答重新上线请求，数据暂存", "Its gateway does not say what its values mean; they wait"),
     "not_understood": Text("数据无法识别", "What it sends is not understood"),
 }
 """What is said of each code; agents of later versions may send others."""

@@ -98,6 +98,10 @@ class Alarm(Base):
         """What to do about it."""
         return Text(self.action_zh, self.action_en)
 
+    def values(self) -> tuple[object, ...]:
+        """All its columns, to tell whether it has changed."""
+        return tuple(getattr(self, name) for name in self.__table__.columns.keys())  # noqa: SIM118 - not a dict
+
     def shelved(self, now: int) -> bool:
         """Whether somebody put it aside for now."""
         return self.shelved_until is not None and now < self.shelved_until
@@ -163,6 +167,12 @@ def open_alarms(session: Session, site: str | None = None) -> list[Alarm]:
 def past_alarms(session: Session, site: str, start: int, end: int) -> list[Alarm]:
     """The alarms of a site with evidence in [start, end), open or closed, newest first."""
     query = select(Alarm).where(Alarm.site == site, Alarm.end >= start, Alarm.begin < end, Alarm.phase != "pending")
+    return list(session.scalars(query.order_by(Alarm.begin.desc(), Alarm.id.desc())))
+
+
+def explained(session: Session, root: int) -> list[Alarm]:
+    """The alarms that one explains, newest first."""
+    query = select(Alarm).where(Alarm.root == root, Alarm.phase != "pending")
     return list(session.scalars(query.order_by(Alarm.begin.desc(), Alarm.id.desc())))
 
 

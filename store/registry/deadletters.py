@@ -1,9 +1,10 @@
 """Dead letters: messages, or single records of one, that could not be accepted, with the reason."""
 
+from collections import Counter, deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, LargeBinary, delete, func, or_, select
+from sqlalchemy import ColumnElement, LargeBinary, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store.registry.base import Base, insert_into
@@ -11,6 +12,7 @@ from store.registry.base import Base, insert_into
 KEPT_BYTES = 16_384
 KEPT_LETTERS = 50_000
 """At most 0.8 GB; a pack of 100 readings has some 6 kB."""
+_AT_ONCE = 10_000
 
 
 class DeadLetter(Base):
@@ -74,29 +76,20 @@ class Parked(NamedTuple):
 
 def park(session: Session, letters: Iterable[Parked], now: int) -> None:
     """Keep the letters and count them by reason; the oldest beyond KEPT_LETTERS make room."""
-    counts: dict[str, int] = {}
+    newest: deque[Parked] = deque(maxlen=KEPT_LETTERS)
+    counts: Counter[str] = Counter()
     for letter in letters:
-        counts[letter.reason] = counts.get(letter.reason, 0) + 1
-        session.add(
-            DeadLetter(
-                received=now,
-                topic=letter.topic,
-                site=letter.site,
-                device=letter.device,
-                reason=letter.reason,
-                detail=_plain(letter.detail),
-                payload=letter.payload[:KEPT_BYTES],
-                size=len(letter.payload),
-            )
-        )
-    session.flush()
+        counts[letter.reason] += 1
+        newest.append(letter)
+    if newest:
+        session.execute(insert(DeadLetter), [_row(letter, now) for letter in newest])
     # Sorted, so that two ingest processes lock the rows in one order.
     for reason, count in sorted(counts.items()):
         first = insert_into(session, DeadLetterCount).values(reason=reason, count=count)
         added = {"count": DeadLetterCount.count + first.excluded.count}
         session.execute(first.on_conflict_do_update(index_elements=["reason"], set_=added))
-    newest = session.scalar(select(func.max(DeadLetter.id))) or 0
-    session.execute(delete(DeadLetter).where(DeadLetter.id <= newest - KEPT_LETTERS))
+    last = session.scalar(select(func.max(DeadLetter.id))) or 0
+    session.execute(delete(DeadLetter).where(DeadLetter.id <= last - KEPT_LETTERS))
 
 
 def counts(session: Session) -> dict[str, int]:
@@ -121,10 +114,17 @@ def whole(session: Session, topic: str, reasons: Iterable[str]) -> list[DeadLett
     )
 
 
+def explain(session: Session, topic: str, reasons: Iterable[str], detail: str) -> None:
+    """Say more of why the letters of topics that begin so wait for one of the reasons."""
+    waiting = DeadLetter.topic.startswith(topic, autoescape=True), DeadLetter.reason.in_(list(reasons))
+    session.execute(update(DeadLetter).where(*waiting).values(detail=_plain(detail)))
+
+
 def discard(session: Session, ids: Iterable[int]) -> None:
     """Take letters off the shelf."""
-    for id_ in ids:
-        session.execute(delete(DeadLetter).where(DeadLetter.id == id_))
+    gone = list(ids)
+    for at in range(0, len(gone), _AT_ONCE):
+        session.execute(delete(DeadLetter).where(DeadLetter.id.in_(gone[at : at + _AT_ONCE])))
 
 
 def found(session: Session, search: Search, *, before: int | None = None, limit: int) -> list[DeadLetter]:
@@ -176,6 +176,11 @@ def outcome(session: Session, ids: Iterable[int]) -> Waiting:
     left = session.execute(select(DeadLetter.asked).where(DeadLetter.id.in_(list(ids)))).scalars().all()
     waiting = sum(instant is not None for instant in left)
     return Waiting(waiting, len(left) - waiting)
+
+
+def _row(letter: Parked, now: int) -> dict[str, object]:
+    kept = {"payload": letter.payload[:KEPT_BYTES], "size": len(letter.payload), "detail": _plain(letter.detail)}
+    return letter._asdict() | kept | {"received": now}
 
 
 def _plain(text: str) -> str:

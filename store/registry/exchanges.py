@@ -136,15 +136,18 @@ def _check(
         raise Reject("incomplete", "a meter exchange has a closing and an opening register")
     if sort == "ratio" and (factor is None or closing != opening):
         raise Reject("incomplete", "a new ratio has a factor, and one register at most (closing = opening)")
-    same = select(RegisterChange).where(
+    standing = select(RegisterChange).where(
         RegisterChange.site == device.site,
         RegisterChange.device == device.id,
         RegisterChange.point == point,
-        RegisterChange.time == time,
         RegisterChange.withdrawn.is_(None),
     )
-    if session.scalar(same) is not None:
+    if session.scalar(standing.where(RegisterChange.time == time)) is not None:
         raise Reject("taken", f"a change of {device.id} {point} at that instant is already declared")
+    # Entered twice, at two instants, the old meter would count from the opening to the closing register once more.
+    twice = (RegisterChange.sort == "exchange", RegisterChange.closing == closing, RegisterChange.opening == opening)
+    if sort == "exchange" and (row := session.scalars(standing.where(*twice)).first()) is not None:
+        raise Reject("taken", f"an exchange with these registers is already declared, as {row.id}: withdraw that first")
 
 
 def _touch(session: Session, row: RegisterChange, now: int) -> None:

@@ -15,7 +15,7 @@ KEPT = 200_000
 class BookChange(Base):
     """`intervals` quarter hours of a register in [begin, end), one after another: their sum, worst quality and rule.
 
-    `cause` is readings, declaration, history or version; `low` and `high` are the instants of what caused it.
+    `cause` is one of analytics.books.journal.Cause; `low` and `high` are the instants of what caused it.
     """
 
     __tablename__ = "book_change"

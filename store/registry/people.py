@@ -12,12 +12,16 @@ KEPT_FAILURES = 10_000
 
 
 class User(Base):
-    """An account; `must_change` is set while its password is one that somebody else chose."""
+    """An account; `must_change` is set while its password is one that somebody else chose.
+
+    `site` limits it to one compound.
+    """
 
     __tablename__ = "user_account"
 
     name: Mapped[str] = mapped_column(primary_key=True)
     role: Mapped[str]
+    site: Mapped[str | None]
     password_hash: Mapped[str]
     must_change: Mapped[bool]
     active: Mapped[bool] = mapped_column(default=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -56,15 +57,21 @@ class Received:
 
     seqs: list[int] = field(default_factory=list)
     floor: int = 1
+    _columns: list[NDArray[np.int64]] = field(default_factory=list)
 
     def add(self, seq: int, floor: int) -> None:
         """One message more."""
         self.seqs.append(seq)
         self.floor = max(self.floor, floor)
 
+    def extend(self, seqs: NDArray[np.int64], floor: int) -> None:
+        """Many messages more, and their highest floor."""
+        self._columns.append(seqs)
+        self.floor = max(self.floor, floor)
+
     def spans(self) -> list[Span]:
         """The sequence numbers as a union of spans."""
-        seqs = np.unique(np.array(self.seqs, np.int64))
+        seqs = np.unique(np.concatenate([np.array(self.seqs, np.int64), *self._columns]))
         breaks = np.diff(seqs) > 1
         first, last = np.append(True, breaks)[: len(seqs)], np.append(breaks, True)[: len(seqs)]
         return list(zip(seqs[first].tolist(), seqs[last].tolist(), strict=True))

@@ -21,6 +21,7 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS series (sid INTEGER, site VARCHAR, building VARCHAR, kind VARCHAR, device VARCHAR,
   point VARCHAR);
 CREATE TABLE IF NOT EXISTS reading (sid INTEGER, time BIGINT, value DOUBLE, quality UTINYINT);
+ALTER TABLE reading ADD COLUMN IF NOT EXISTS rank BIGINT DEFAULT 0;
 """
 _KEY = SeriesKey._fields
 _Columns = dict[str, NDArray[Any]]
@@ -30,16 +31,24 @@ _MEMORY = "256MB"
 _NEVER = np.iinfo(np.int64).min
 _NEAR = (20 * MINUTE, DAY)
 _EVER = 2**62
+_MANY = 10_000
+"""Rows from which on it pays to see whether they need be sorted at all."""
 _BACKWARD = (
     "SELECT code, unnest(max(time, $count)) AS time, unnest(arg_max(value, time, $count)) AS value, "
     "unnest(arg_max(quality, time, $count)) AS quality FROM reading JOIN asked USING (sid) "
     "WHERE time >= $low AND time < $high GROUP BY code"
+)
+_STORED = (
+    "SELECT late.row, reading.value, reading.quality, reading.rank, reading.rowid AS place FROM reading JOIN late "
+    "USING (sid, time) WHERE reading.time BETWEEN (SELECT min(time) FROM late) AND (SELECT max(time) FROM late)"
 )
 _FORWARD = _BACKWARD.replace("max(", "min(")
 
 
 class DuckStore:
     """A SeriesStore in the file `path`; a second process that opens it ends with Stop."""
+
+    keeps_ranks = True
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path).resolve()
@@ -64,15 +73,17 @@ class DuckStore:
         self._newest = _grown(Batch.empty(), len(rows))
         self._load_newest()
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch) -> Batch:
         """See SeriesStore; NaN and infinities are refused."""
         finite = np.isfinite(batch.value)
         good = batch if finite.all() else batch.take(finite)
+        replaced = Batch.empty()
         if len(good):
             with self._writing, _classed():
-                self._store(good)
+                replaced = self._store(good)
         if good is not batch:
             raise PartialWrite(np.flatnonzero(~finite), "the value is not a finite number")
+        return replaced
 
     def series(self, site: str | None = None) -> list[SeriesKey]:
         """See SeriesStore."""
@@ -174,66 +185,80 @@ class DuckStore:
             cursor.register("asked", {"code": code, "sid": sid})
             return cursor.execute(query, parameters).fetchnumpy()
 
-    def _store(self, batch: Batch) -> None:
-        rows = surviving(batch, np.arange(len(batch.keys), dtype=np.int32))
-        used = np.unique(batch.code)
-        fresh = [key for key in (batch.keys[code] for code in used) if key not in self._sids]
-        sids = {key: len(self._sids) + offset for offset, key in enumerate(fresh)}
+    def _store(self, batch: Batch) -> Batch:
+        sids = np.array([self._sids.get(key, -1) for key in batch.keys], np.int32)
+        fresh = np.flatnonzero((np.bincount(batch.code, minlength=len(sids)) > 0) & (sids < 0))
+        sids[fresh] = np.arange(len(self._sids), len(self._sids) + len(fresh))
+        names = {batch.keys[code]: int(sids[code]) for code in fresh.tolist()}
         newest = _grown(self._newest, len(fresh))
-        translate = np.zeros(len(batch.keys), np.int32)
-        translate[used] = [sids.get(key, self._sids.get(key, -1)) for key in (batch.keys[code] for code in used)]
         columns: _Columns = {
-            "sid": translate[batch.code[rows]],
-            "time": batch.time[rows],
-            "value": batch.value[rows],
-            "quality": batch.quality[rows],
+            "sid": sids[batch.code],
+            "time": batch.time,
+            "value": batch.value,
+            "quality": batch.quality,
+            "rank": np.zeros(len(batch), np.int64) if batch.rank is None else batch.rank,
         }
+        replaced, rows = Batch.empty(), np.arange(0)
+        appended = _in_order(columns, newest)
+        if not appended:
+            rows = surviving(batch, np.arange(len(batch.keys), dtype=np.int32))
+            columns = _chosen(columns, rows)
         with self._db.cursor() as cursor:
             # Closing the cursor before COMMIT rolls back.
             cursor.execute("BEGIN")
-            if fresh:
-                names = {
-                    name: np.array(column, object) for name, column in zip(_KEY, zip(*fresh, strict=True), strict=True)
-                }
-                cursor.register("fresh", {"sid": np.array([sids[key] for key in fresh], np.int32), **names})
+            if names:
+                parts = dict(zip(_KEY, (np.array(part, object) for part in zip(*names, strict=True)), strict=True))
+                cursor.register("fresh", {"sid": np.array(list(names.values()), np.int32), **parts})
                 cursor.execute("INSERT INTO series SELECT sid, site, building, kind, device, point FROM fresh")
-            newer = columns["time"] > newest.time[columns["sid"]]
-            late = {name: column[~newer] for name, column in columns.items()}
-            wanted = np.concatenate([np.flatnonzero(newer), np.flatnonzero(~newer)[_replace(cursor, late)]])
-            if len(wanted):
-                cursor.register("batch", {name: column[wanted] for name, column in columns.items()})
-                cursor.execute("INSERT INTO reading SELECT sid, time, value, quality FROM batch")
+            late = np.arange(0) if appended else np.flatnonzero(columns["time"] <= newest.time[columns["sid"]])
+            if len(late):
+                idle, old = _replace(cursor, _chosen(columns, late), words=batch.rank is not None)
+                place = rows[late[old["row"]]]
+                replaced = Batch(batch.keys, batch.code[place], batch.time[place], old["value"], old["quality"])
+                columns = _chosen(columns, np.delete(np.arange(len(rows)), late[idle]))
+            if len(columns["sid"]):
+                cursor.register("batch", columns)
+                cursor.execute("INSERT INTO reading SELECT sid, time, value, quality, rank FROM batch")
             cursor.execute("COMMIT")
-        self._sids |= sids
+        self._sids |= names
         # Rows are in time order within a series, and numpy keeps the last of repeated indices.
-        latest = np.flatnonzero(columns["time"] >= newest.time[columns["sid"]])
-        sid = columns["sid"][latest]
-        newest.time[sid] = columns["time"][latest]
-        newest.value[sid] = columns["value"][latest]
-        newest.quality[sid] = columns["quality"][latest]
+        if len(late):
+            columns = _chosen(columns, columns["time"] >= newest.time[columns["sid"]])
+        newest.time[columns["sid"]] = columns["time"]
+        newest.value[columns["sid"]] = columns["value"]
+        newest.quality[columns["sid"]] = columns["quality"]
         self._newest = newest
+        return replaced
 
 
-def _replace(cursor: duckdb.DuckDBPyConnection, late: _Columns) -> NDArray[np.intp]:
-    """Rows of `late` that have to be inserted: the missing ones, and those whose stored value differed, now deleted."""
-    if not len(late["time"]):
-        return np.zeros(0, np.intp)
-    cursor.register("late", {**late, "row": np.arange(len(late["time"]))})
-    match = (
-        "FROM reading JOIN late USING (sid, time) WHERE reading.time BETWEEN (SELECT min(time) FROM late) "
-        "AND (SELECT max(time) FROM late)"
-    )
-    differs = "(reading.value <> late.value OR reading.quality <> late.quality)"
-    found: _Columns = cursor.execute(
-        f"SELECT late.row, {differs} AS differs, reading.rowid AS place {match}"
-    ).fetchnumpy()
-    stale = found["place"][found["differs"]]
-    if len(stale):
-        cursor.register("stale", {"place": stale})
+def _chosen(columns: _Columns, rows: NDArray[Any]) -> _Columns:
+    return {name: column[rows] for name, column in columns.items()}
+
+
+def _in_order(columns: _Columns, newest: Batch) -> bool:
+    """Whether every row is newer than all that is stored or before it, of its series."""
+    if len(columns["sid"]) < _MANY:
+        return False
+    from store.series.order import in_order  # noqa: PLC0415 - few rows are not worth the compiler
+
+    return in_order(columns["sid"], columns["time"], newest.time.copy())
+
+
+def _replace(cursor: duckdb.DuckDBPyConnection, late: _Columns, *, words: bool) -> tuple[NDArray[np.intp], _Columns]:
+    """Rows of `late` that change nothing; and (row, value, quality) of other values that were stored, now deleted."""
+    cursor.register("late", {"row": np.arange(len(late["time"])), "sid": late["sid"], "time": late["time"]})
+    stored: _Columns = cursor.execute(_STORED).fetchnumpy()
+    told = {name: column[stored["row"]] for name, column in late.items()}
+    other = told["value"] != stored["value"]
+    if words:
+        wins = told["rank"] > stored["rank"]
+        wins |= (told["rank"] == stored["rank"]) & (told["value"] > stored["value"])
+    else:
+        wins = other | (told["quality"] != stored["quality"])
+    if wins.any():
+        cursor.register("stale", {"place": stored["place"][wins]})
         cursor.execute("DELETE FROM reading WHERE rowid IN (SELECT place FROM stale)")
-    same = np.zeros(len(late["time"]), bool)
-    same[found["row"][~found["differs"]]] = True
-    return np.flatnonzero(~same)
+    return stored["row"][~wins], {name: column[wins & other] for name, column in stored.items()}
 
 
 def _grown(newest: Batch, by: int) -> Batch:

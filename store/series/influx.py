@@ -19,32 +19,34 @@ from store.series.influx_client import ClientWriter
 from store.series.influx_http import Http
 from store.series.influx_lines import QUALITY_SUFFIX
 from store.series.influx_memo import STATEMENTS, WEEK, Memo, Shards, weeks
-from store.series.influx_settings import InfluxSettings
+from store.series.influx_settings import CONNECTIONS, InfluxSettings
 from store.series.influx_write import Writing
 from store.series.port import Aggregate
 
 log = logging.getLogger(__name__)
 
-_CONNECTIONS = 4
 _DEVICES = 250
 
 
 class InfluxStore:
     """A SeriesStore in an InfluxDB 1.x, 2.x or 3.x; several processes may share it, one of them writing a series."""
 
+    keeps_ranks = False
+
     def __init__(self, settings: InfluxSettings) -> None:
         self._database = settings.database
         self._http = Http(settings)
         self._client = ClientWriter(settings) if settings.version > 1 else None
         self._memo = Memo() if settings.version == 1 else None
-        self._pool = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="influx")
+        self._pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="influx")
         self._writing = Writing(self._http, self._client.write if self._client else self._http.write, self._pool)
         # The newest instant of each series never goes back, so what was seen bounds the next search.
         self._seen: dict[SeriesKey, int] = {}
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch) -> Batch:
         """See SeriesStore; refused are also ids that line protocol cannot say and instants InfluxDB cannot hold."""
         self._writing.write(batch)
+        return Batch.empty()
 
     def series(self, site: str | None = None) -> list[SeriesKey]:
         """See SeriesStore."""
@@ -128,7 +130,7 @@ class InfluxStore:
 
     def _ask(self, statements: Sequence[str]) -> list[ql.Result]:
         """The answers to all statements, shared out over the connections."""
-        lots = [statements[first::_CONNECTIONS] for first in range(min(_CONNECTIONS, len(statements)))]
+        lots = [statements[first::CONNECTIONS] for first in range(min(CONNECTIONS, len(statements)))]
         if len(lots) <= 1:
             return self._http.query(*statements) if statements else []
         answers = list(self._pool.map(lambda lot: self._http.query(*lot), lots))

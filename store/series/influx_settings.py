@@ -7,6 +7,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from schema.errors import Stop
 
+CONNECTIONS = 4
+"""Requests that one process has under way at most."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfluxSettings:

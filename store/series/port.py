@@ -36,12 +36,20 @@ class PartialWrite(Reject):
 class SeriesStore(Protocol):
     """Readings at rest, thread-safe; calls block, so async callers use a thread.
 
-    One value per (series, time): writing it again replaces it, so redelivery changes nothing.
+    One value per (series, time): a batch without ranks replaces it, so redelivery changes nothing. Of words, which have
+    ranks, the highest of a batch counts; and of all that ever came, where the store keeps ranks.
     Any call raises RetryLater while the store cannot be reached.
     """
 
-    def write(self, batch: Batch) -> None:
-        """Durable when it returns; PartialWrite names rows that can never be stored, the others are."""
+    @property
+    def keeps_ranks(self) -> bool:
+        """Whether ranks are kept; else the highest word of the newest batch counts."""
+
+    def write(self, batch: Batch) -> Batch:
+        """Durable when it returns; PartialWrite names rows that can never be stored, the others are.
+
+        The answer is what words replaced, of another value, as far as the store can tell.
+        """
 
     def series(self, site: str | None = None) -> list[SeriesKey]:
         """Every series that holds a value, of one site or of all, sorted."""

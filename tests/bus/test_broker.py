@@ -24,7 +24,7 @@ def accepts(port: int) -> bool:
 
 
 def wait_for(port: int, *, open_: bool) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while accepts(port) is not open_:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -43,7 +43,7 @@ def test_a_dead_broker_is_started_again(tmp_path: Path, port: int) -> None:
         assert accepts(port)
         assert broker._process is not None
         os.kill(broker._process.pid, signal.SIGKILL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not restarts:
             assert time.monotonic() < deadline
             time.sleep(0.01)

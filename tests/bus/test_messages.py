@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus import messages
-from bus.messages import Birth, Death, Events
+from bus import messages, senml
+from bus.messages import Birth, Death, Events, decode_events
+from bus.payload import MOST_REJECTS
 from schema.errors import Reject
 from schema.event import Meal, Pass
 from schema.stream import Acknowledged, Position
@@ -93,3 +94,16 @@ def test_damage_is_read_or_rejected(data: st.DataObject) -> None:
     for damaged in (bytes(payload), whole[1][: data.draw(st.integers(0, len(payload) - 1))]):
         with suppress(Reject):
             decode(damaged)
+
+
+def test_of_too_many_bad_parts_the_whole_payload_is_one() -> None:
+    """A message of a million bytes can have 300,000 of them: as letters they would take the others from the shelf."""
+    few = b'{"events":[' + b",".join([b"{}"] * MOST_REJECTS) + b"]}"
+    assert len(decode_events(few).rejects) == MOST_REJECTS
+    many = b'{"events":[' + b",".join([b"{}"] * 300_000) + b"]}"
+    [whole] = decode_events(many).rejects
+    assert (whole.reason, whole.record_bytes) == ("bad_event", many)
+    assert whole.detail.startswith("300000 bad parts, the first: ")
+    pack = b'[{"n":"power","v":1,"u":"kW"},' + b",".join([b'{"n":"energy"}'] * 30_000) + b"]"
+    [whole] = senml.decode(pack, "demo", "m-1", 1_780_000_000_000_000).rejects
+    assert (whole.reason, whole.record_bytes) == ("no_value", pack)

@@ -1,6 +1,8 @@
 """One turn of ingest on a real DuckDB and SQLite: what is kept, what is parked, and what may be acknowledged."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from ingest.pipeline import Pipeline
 from ingest.quick import Quick
 from ingest.turn import Turn
 from schema.event import Meal
-from schema.instant import DAY, HOUR, MINUTE
+from schema.instant import DAY, HOUR, MINUTE, SECOND
 from schema.reading import Reading
 from schema.series import SeriesKey
 from schema.stream import Position
@@ -281,6 +283,13 @@ READINGS = st.lists(
 )
 
 
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The quick way is taken however small a turn is."""
+    monkeypatch.setattr("ingest.quick.MANY", 0)
+
+
+@pytest.mark.usefixtures("at_once")
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_quick_way_ends_as_the_careful_one(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
@@ -315,6 +324,44 @@ def test_the_quick_way_ends_as_the_careful_one(tmp_path_factory: pytest.TempPath
     finally:
         quick.close()
         careful.close()
+
+
+def test_in_a_large_turn_a_topic_is_learned_from_its_first_message(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So is a point, a unit and a new stream: the careful way sees few messages, and all end where they should."""
+    seen: list[int] = []
+    careful = house.pipeline._take
+
+    def note(turn: Turn, at: int, payload: bytes, *, came: int | None = None) -> None:
+        seen.append(at)
+        careful(turn, at, payload, came=came)
+
+    monkeypatch.setattr(house.pipeline, "_take", note)
+    house.feed(house.birth(seq=1))
+    seen.clear()
+    sent = [house.pack(float(at), seq=2 + at, time=NOW - 2 * HOUR + at * SECOND) for at in range(400)]
+    sent[100] = (METER.path(), b"rubbish")
+    wide = [Reading("m1", point, NOW - HOUR, 5.0, unit) for point, unit in (("energy", "Wh"), ("power", "kW"))]
+    sent[200] = sent[300] = (METER.path(), senml.encode("demo", wide, Position("a", "other", 1)))
+    answers = house.feed(*sent)
+    assert seen == [0, 100, 200]
+    assert house.values() == [float(at) for at in range(400) if at not in {100, 200, 300}] + [0.005]
+    told = {acknowledged.epoch: (acknowledged.seq, acknowledged.missing) for _, acknowledged in answers}  # type: ignore[attr-defined]
+    assert told == {"e": (101, ((102, 102), (202, 202), (302, 302))), "other": (1, ())}
+
+
+def test_small_turns_do_not_pay_for_the_compiler(tmp_path: Path) -> None:
+    program = f"""
+import sys
+from pathlib import Path
+from tests.ingest.test_pipeline import House
+house = House(Path({str(tmp_path)!r}))
+house.feed(house.birth(), *[house.pack(1.0) for _ in range(100)])
+print(house.values(), "numba" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[1.0] False\n"
 
 
 class _Faulty:

@@ -1,6 +1,7 @@
 """The ingest service on real brokers and stores: no window throttles it, a slow store bounds it, several share it."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
@@ -342,6 +343,36 @@ def test_three_processes_end_in_the_books_of_one(tmp_path: Path, *, shared: bool
                 assert "taken" not in place.parked()
     assert books[0] == books[1]
     assert sum(map(len, books[0][0].values())) == len(agents) * count
+
+
+def test_what_a_killed_part_holds_is_taken_in_by_the_others_when_agents_send_it_again(tmp_path: Path) -> None:
+    """The broker goes on to give a dead session its share; that part never comes back here."""
+    count = 300
+    sent = births("a") + packs("a", count)
+
+    async def body(url: str, place: House) -> None:
+        second = place.pipeline()
+        async with (
+            Client(link(url, "sender", clean_start=True)) as sender,
+            serving(link(url, "one"), place.pipeline(), Part(1, 2)),
+        ):
+            async with serving(link(url, "two"), second, Part(2, 2)) as two:
+                await publish(sender, sent[:METERS])
+                while second.counts.messages < METERS:  # noqa: ASYNC110 - it has no event for that
+                    await asyncio.sleep(0.02)
+                two._life.cancel()
+            await publish(sender, sent[METERS:])
+            await asyncio.sleep(0.5)
+            assert 0 < sum(map(len, place.stored().values())) < count
+            while (known := place.acknowledged()["a"])[0] < len(sent):
+                have = [range(first, last + 1) for first, last in json.loads(known[1])]
+                wanted = range(known[0] + 1, len(sent) + 1)
+                await publish(sender, [sent[seq - 1] for seq in wanted if not any(seq in span for span in have)])
+                await asyncio.sleep(0.1)
+
+    with mosquitto(tmp_path / "broker") as broker, house(tmp_path) as place:
+        run(body(broker.url, place))
+        assert sum(map(len, place.stored().values())) == count
 
 
 def test_every_part_is_owned_once_and_a_session_forgets_what_it_was() -> None:

@@ -1,5 +1,7 @@
 """The Sparkplug host: births, aliases, lost messages, restarts, and nothing but a Reject for damage."""
 
+import itertools
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +17,8 @@ from ingest.mappings import Mappings, load
 from ingest.sparkplug import HostSettings, SparkplugHost
 from ingest.sparkplug_node import Node
 from schema.errors import Reject
-from schema.instant import MINUTE, SECOND
+from schema.instant import DAY, MINUTE, SECOND
+from store.registry import deadletters
 from store.registry.base import Registry
 from store.registry.migrate import tables
 from tests.ingest.edge_node import EdgeNode, Message
@@ -44,6 +47,7 @@ class Host:
         self.now = NOW
         self.parked: list[tuple[str, bytes, str]] = []
         self.faults: list[Fault] = []
+        self.said: list[str] = []
         self.start()
 
     def start(self) -> None:
@@ -67,7 +71,10 @@ class Host:
         except Reject as error:
             self.parked.append((path, payload, error.reason))
             return
-        self.faults += heard.faults
+        waits = [fault for fault in heard.faults if fault.reason in self.dialect.waiting]
+        self.parked += [(path, fault.payload, fault.reason) for fault in waits]
+        self.said += [fault.detail for fault in waits]
+        self.faults += [fault for fault in heard.faults if fault not in waits]
         yield heard
         for prefix in heard.again:
             waiting = [one for one in self.parked if one[0].startswith(prefix) and one[2] in self.dialect.waiting]
@@ -181,6 +188,86 @@ def test_a_lost_message_is_answered_with_a_rebirth_request_and_what_followed_is_
     host.now += MINUTE
     assert host.asks() == []
     assert host.reasons() == []
+
+
+def test_a_node_that_never_answers_is_asked_ever_more_seldom_and_is_trouble_of_its_devices(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    node = EdgeNode(METRICS)
+    births = node.births(EP=99.0)
+    began, asked = host.now, []
+    states: list[Birth | Death] = []
+    while host.now < began + 20 * MINUTE:
+        for heard in host.hear(node.data(EP=1.0)):
+            states += [one.message for one in heard.told if isinstance(one.message, Birth)]
+        asked += [(host.now - began) // SECOND for _ in host.asks()]
+        host.now += 5 * SECOND
+    assert asked == [0, 30, 90, 210, 450, 930]
+    assert [state.trouble.reason for state in states if isinstance(state, Birth) and state.trouble] == ["unborn"]
+    assert len(states) == 1
+    assert "PLANT/GW did not answer 5 rebirth requests in 16 min" in caplog.text
+    assert host.said[-1].startswith("PLANT/GW Meter 1: waits for its birth; its edge node did not answer")
+    for _ in range(5 * 24 * 4):
+        host.now += 15 * MINUTE
+        asked += [(host.now - began) // SECOND for _ in host.asks()]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(asked)]
+    assert gaps == sorted(gaps)
+    assert gaps[-1] == DAY // SECOND
+    parked = len(host.parked)
+    heard_at_last = host.hear(*births)
+    [born] = [one.message for told in heard_at_last for one in told.told if isinstance(one.message, Birth)]
+    assert born.trouble is None
+    assert parked > 200
+    assert host.reasons() == []
+    assert "is there again" in caplog.text
+    host.now += DAY
+    assert host.asks() == []
+
+
+def test_letters_that_wait_for_a_node_say_that_it_does_not_answer(host: Host) -> None:
+    mine, others = EdgeNode(METRICS), EdgeNode(METRICS, edge="GW2")
+    with host.registry.writing() as session:
+        for topic, reason in (
+            (mine.topic("DDATA"), "no_birth"),
+            (others.topic("DDATA"), "no_birth"),
+            (mine.topic("DDATA"), "bad_time"),
+        ):
+            deadletters.park(session, [deadletters.Parked(topic, "", "", reason, "as it was", b"")], host.now)
+    for _ in range(250):
+        host.hear(mine.data(EP=1.0))
+        host.asks()
+        host.now += 5 * SECOND
+    with host.registry.reading() as session:
+        bad, other, waiting = deadletters.found(session, deadletters.Search(), limit=9)
+        assert (bad.detail, other.detail) == ("as it was", "as it was")
+        assert "PLANT/GW: its edge node did not answer 5 rebirth requests" in waiting.detail
+        assert "restart that" in waiting.detail
+
+
+def test_a_gap_that_no_birth_mends_is_told_too(host: Host) -> None:
+    node = EdgeNode(METRICS)
+    host.hear(*node.births())
+    node.data(EP=0.0)
+    troubles = []
+    for _ in range(250):
+        heard = host.hear(node.data(EP=1.0))
+        troubles += [one.message.trouble for told in heard for one in told.told if isinstance(one.message, Birth)]
+        host.asks()
+        host.now += 5 * SECOND
+    [trouble] = troubles
+    assert trouble is not None
+    assert trouble.reason == "unborn"
+    assert "something is missing before message" in host.said[-1]
+    assert "did not answer 5 rebirth requests" in host.said[-1]
+
+
+def test_a_clock_set_back_keeps_nobody_from_being_asked(host: Host) -> None:
+    node = EdgeNode(METRICS)
+    host.hear(node.data(EP=1.0))
+    assert len(host.asks()) == 1
+    host.now -= 400 * DAY
+    assert len(host.asks()) == 1
 
 
 def test_what_followed_a_loss_is_not_read_by_aliases_that_changed(host: Host) -> None:

@@ -103,3 +103,39 @@ def test_the_file_holds_each_reading_once(tmp_path: Path) -> None:
     places = set(zip(found.code.tolist(), found.time.tolist(), strict=True))
     assert len(places) == len(found) == 200
     store.close()
+
+
+def test_a_large_batch_in_order_ends_as_one_that_has_to_be_sorted(tmp_path: Path) -> None:
+    """Also when it is written again, and with rows in it that are late, or there twice."""
+    count = 12_000
+    code, time = np.arange(count) % 50, np.arange(count) // 50
+    first = Batch.of(KEYS, code, time, np.arange(count) / 8)
+    later = Batch.of(KEYS[:40], np.arange(count) % 40, count + np.arange(count) // 40, np.ones(count))
+    late = Batch.of(KEYS, np.append(code, 3), np.append(time + 5 * count, 7), np.append(np.zeros(count), -1.0))
+    quick, slow = DuckStore(tmp_path / "quick.duckdb"), DuckStore(tmp_path / "slow.duckdb")
+    for batch in (first, later, first, late, later):
+        quick.write(batch)
+        mixed = np.random.default_rng(5).permutation(len(batch))
+        for part in np.array_split(mixed, 3):
+            slow.write(batch.take(part))
+    for store in (quick, slow):
+        store.close()
+    quick, slow = DuckStore(tmp_path / "quick.duckdb"), DuckStore(tmp_path / "slow.duckdb")
+    found, expected = (store.read(KEYS, 0, 10 * count) for store in (quick, slow))
+    newest, last = quick.latest(KEYS), slow.latest(KEYS)
+    assert len(found) == 3 * count
+    for name in ("code", "time", "value", "quality"):
+        assert getattr(found, name).tolist() == getattr(expected, name).tolist()
+        assert getattr(newest, name).tolist() == getattr(last, name).tolist()
+    quick.close()
+    slow.close()
+
+
+def test_what_a_large_batch_said_last_is_the_newest_at_once(tmp_path: Path) -> None:
+    store = DuckStore(tmp_path / "store.duckdb")
+    count = 12_000
+    store.write(Batch.of(KEYS, np.arange(count) % 50, np.arange(count) // 50, np.arange(count) / 1))
+    newest = store.latest(KEYS)
+    assert newest.time.tolist() == [count // 50 - 1] * 50
+    assert newest.value.tolist() == list(range(count - 50, count))
+    store.close()

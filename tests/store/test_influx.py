@@ -58,12 +58,12 @@ def test_fields_of_another_type_are_refused_and_the_rest_is_stored(influx: Serve
     query(influx, "CREATE DATABASE conflict")
     line = f"meter,site=demo,building=hq,device=m1 energy=1i {T0 - 1}000"
     httpx.post(f"{address}/write?db=conflict", content=line).raise_for_status()
-    sent = [(key, minute * MINUTE, 1.0) for minute in range(2000) for key in (ENERGY, POWER, WATER)]
+    sent = [(key, minute * MINUTE, 1.0) for minute in range(7000) for key in (ENERGY, POWER, WATER)]
     with store_at(f"influxdb://127.0.0.1:{influx.port}/conflict") as store:
         with pytest.raises(PartialWrite, match="field type conflict") as refusal:
             store.write(batch(*sent))
         assert refusal.value.rows.tolist() == [place for place, row in enumerate(sent) if row[0] == ENERGY]
-        assert len(store.read([POWER, WATER], T0, T0 + 2000 * MINUTE)) == 4000
+        assert len(store.read([POWER, WATER], T0, T0 + 7000 * MINUTE)) == 14_000
 
 
 def test_values_beyond_the_retention_are_refused(influx: Server) -> None:

@@ -68,7 +68,7 @@ def test_services_that_start_together_upgrade_one_after_the_other(registry_url: 
     command = [sys.executable, "-c", words, registry_url]
     started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ) for _ in range(3)]
     for process in started:
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=120)
         assert process.returncode == 0, said
     registry = Registry(registry_url)
     assert differences(registry) == []

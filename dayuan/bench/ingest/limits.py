@@ -1,6 +1,7 @@
 """The limits ingest is held against, measured in the same run: what its broker delivers, what its store takes."""
 
 import asyncio
+import os
 import tempfile
 import time
 from collections import Counter
@@ -19,6 +20,7 @@ from bus.topics import subscription
 from dayuan.bench.influxd import influxd
 from dayuan.bench.ingest.publisher import BUILDING, EPOCH, KIND, POINTS, SITE
 from dayuan.bench.ingest.run import DEVICES, PUBLISHERS, broker, drive, loads
+from dayuan.bench.ingest.shares import Shares
 from devices import kinds
 from schema.batch import Batch
 from schema.instant import DAY, SECOND, now
@@ -26,24 +28,31 @@ from schema.series import SeriesKey
 from schema.stream import Acknowledged
 from store.series import open_store
 from store.series.influx_http import Http
-from store.series.influx_lines import in_order, lines
-from store.series.influx_settings import InfluxSettings
+from store.series.influx_lines import Vocabulary
+from store.series.influx_settings import CONNECTIONS, InfluxSettings
 
-CONNECTIONS = 4
-_BATCH = 20_000
+_BATCH = {"duckdb": 20_000, "influxdb": 50_000}
+"""Rows of a prebuilt batch; InfluxDB takes the largest requests that ingest makes best."""
 _MADE_PER_S = 2_000_000
 
 
 def delivered(per: int, seconds: float) -> dict[str, Any]:
     """What the broker delivers to a subscriber that only acknowledges, from the same publishers."""
     context = get_context("spawn")
-    with tempfile.TemporaryDirectory(prefix="dayuan-bench-") as name, broker(Path(name)) as port:
-        made = loads(port, per, seconds)
+    with tempfile.TemporaryDirectory(prefix="dayuan-bench-") as name, broker(Path(name)) as mosquitto:
+        made = loads(mosquitto.port, per, seconds)
         ours, theirs = context.Pipe()
-        process = context.Process(target=_subscribe, args=(port, made[0].org, theirs), daemon=True)
+        process = context.Process(target=_subscribe, args=(mosquitto.port, made[0].org, theirs), daemon=True)
         process.start()
         ours.recv()
-        sent = drive(made, lambda: ours.send("mark"))
+        counts: list[Shares] = []
+
+        def started() -> None:
+            ours.send("mark")
+            counts.append(Shares({"subscriber": [process.pid or 0], "broker": [mosquitto.pid]}))
+
+        sent = drive(made, started)
+        shares = counts[0].cores(publishers=sum(part.cpu_s for part in sent))
         ours.send("end")
         cpu = ours.recv()
         process.join()
@@ -54,6 +63,7 @@ def delivered(per: int, seconds: float) -> dict[str, Any]:
         "messages_per_s": round(messages_ / spent),
         "readings_per_s": round(messages_ * per / spent),
         "messages_per_cpu_s": round(messages_ / cpu),
+        "cpu_share": shares,
     }
 
 
@@ -97,15 +107,16 @@ def taken(store: str, per: int, seconds: float) -> list[dict[str, Any]]:
 
 
 def _taken_by_duckdb(per: int, seconds: float) -> dict[str, Any]:
+    size = _BATCH["duckdb"]
     with tempfile.TemporaryDirectory(prefix="dayuan-bench-") as name:
         store = open_store(f"duckdb:///{name}/readings.duckdb")
-        rows, spent = _until(seconds, store.write, list(_batches(per, seconds)), 1)
+        rows, spent = _until(seconds, store.write, list(_batches(per, seconds, size)), 1)
         store.close()
-    return {"readings_per_message": per, "batch": _BATCH, "connections": 1, "readings_per_s": round(rows / spent)}
+    return {"readings_per_message": per, "batch": size, "connections": 1, "readings_per_s": round(rows / spent)}
 
 
 def _taken_by_influxdb(per: int, seconds: float) -> list[dict[str, Any]]:
-    bodies = [_Body(batch) for batch in _batches(per, seconds)]
+    bodies = [_Body(batch) for batch in _batches(per, seconds, _BATCH["influxdb"])]
     return [_posted(bodies, seconds, connections) | {"readings_per_message": per} for connections in (1, CONNECTIONS)]
 
 
@@ -113,17 +124,21 @@ def _posted(bodies: list["_Body"], seconds: float, connections: int) -> dict[str
     with tempfile.TemporaryDirectory(prefix="dayuan-bench-") as name, influxd(Path(name)) as server:
         http = Http(InfluxSettings.of(server.url))
         http.query("CREATE DATABASE bench")
+        counts = Shares({"client": [os.getpid()], "store": [server.process.pid]})
         rows, spent = _until(seconds, lambda body: http.write(body.text), bodies, connections)
+        shares = counts.cores()
         http.close()
-    return {"batch": _BATCH, "connections": connections, "readings_per_s": round(rows / spent)}
+    rate = round(rows / spent)
+    return {"batch": _BATCH["influxdb"], "connections": connections, "readings_per_s": rate, "cpu_share": shares}
 
 
 class _Body:
     """A prebuilt request of so many readings."""
 
     def __init__(self, batch: Batch) -> None:
-        rows = in_order(batch, np.arange(len(batch)))
-        self.text, _ = lines(batch.take(rows), np.zeros(len(rows), np.bool_))
+        wording = Vocabulary().wording(batch.keys)
+        rows = wording.in_order(batch, np.arange(len(batch)))
+        self.text, _ = wording.lines(batch.take(rows), np.zeros(len(rows), np.bool_))
         self._rows = len(rows)
 
     def __len__(self) -> int:
@@ -133,7 +148,7 @@ class _Body:
 _T = TypeVar("_T", bound=Sized)
 
 
-def _until(seconds: float, write: Callable[[_T], None], made: list[_T], threads: int) -> tuple[int, float]:
+def _until(seconds: float, write: Callable[[_T], object], made: list[_T], threads: int) -> tuple[int, float]:
     """(readings, seconds) of writing all that was made, or what fits into the time, in so many threads."""
     begin = time.perf_counter()
 
@@ -151,14 +166,14 @@ def _until(seconds: float, write: Callable[[_T], None], made: list[_T], threads:
     return rows, time.perf_counter() - begin
 
 
-def _batches(per: int, seconds: float) -> Iterator[Batch]:
+def _batches(per: int, seconds: float, size: int) -> Iterator[Batch]:
     """Batches as ingest would write them: the next instant of every point of every device, again and again."""
     points = ["power"] if per == 1 else [point.name for point in kinds()[KIND].points[:POINTS]]
     devices = [f"agent{at % PUBLISHERS}-{at:04}" for at in range(PUBLISHERS * DEVICES)]
     keys = [SeriesKey(SITE, BUILDING, KIND, device, point) for device in devices for point in points]
     random = np.random.default_rng(1)
     begin = now() - 30 * DAY
-    for first in range(0, int(_MADE_PER_S * seconds), _BATCH):
-        place = np.arange(first, first + _BATCH)
-        value = np.round(random.random(_BATCH), 4)
+    for first in range(0, int(_MADE_PER_S * seconds), size):
+        place = np.arange(first, first + size)
+        value = np.round(random.random(size), 4)
         yield Batch.of(keys, place % len(keys), begin + place // len(keys) * SECOND, value)

@@ -25,6 +25,7 @@ def report(
     readings: Sequence[int],
     processes: Sequence[int],
     seconds: float,
+    server: str,
     rival: Path | None,
     say: Say,
 ) -> dict[str, Any]:
@@ -34,23 +35,28 @@ def report(
         stores = [store for store in stores if store != "influxdb"]
     if not stores:
         raise Stop("nothing to measure: `scripts/setup influxdb`, or take the embedded store")
+    modules = find_node_red(rival) if "influxdb" in stores else None
+    shared = {store: [count for count in processes if count == 1 or store != "duckdb"] for store in stores}
+    steps = len(readings) * (1 + sum(1 + len(counts) for counts in shared.values()) + bool(modules))
+    places = iter(range(1, steps + 1))
+
+    def step(what: str) -> None:
+        say(f"{next(places)} of {steps}: {what}")
+
     limits: dict[str, list[dict[str, Any]]] = {"broker": [], **{store: [] for store in stores}}
     runs, rivals = [], []
     for per in readings:
-        say(f"the broker's own limit, {per} readings a message")
+        step(f"the broker's own limit, {per} readings a message")
         limits["broker"].append(delivered(per, min(seconds, _LIMIT_SECONDS)))
-        for store in stores:
-            say(f"the limit of {store}, {per} readings a message")
+        for store, counts in shared.items():
+            step(f"the limit of {store}, {per} readings a message")
             limits[store] += taken(store, per, min(seconds, _LIMIT_SECONDS))
-            for count in processes:
-                if count > 1 and store == "duckdb":
-                    continue
-                say(f"{store}, {per} readings a message, {count} {'process' if count == 1 else 'processes'}")
-                found = measure(Bench(store, per, seconds, count))
+            for count in counts:
+                step(f"{store}, {per} readings a message, {count} {'process' if count == 1 else 'processes'}")
+                found = measure(Bench(store, per, seconds, count, server=server))
                 runs.append(found | _ratios(found, limits))
-        modules = find_node_red(rival)
-        if modules and "influxdb" in stores:
-            say(f"Node-RED, {per} readings a message")
+        if modules:
+            step(f"Node-RED, {per} readings a message")
             rivals.append(node_red(modules, per, seconds))
     if not rivals:
         say("no rival was measured: `scripts/setup rivals` installs Node-RED, and InfluxDB has to be measured too")
@@ -109,9 +115,7 @@ def show(found: dict[str, Any], console: Console) -> None:
     )
     table = Table("store", "processes", "readings a message", *_FIGURES.values())
     for run in found["runs"]:
-        stages = " ".join(f"{stage} {spent:g}" for stage, spent in run["cpu_s"].items())
-        cells = [_cell(run.get(name)) for name in _FIGURES if name != "cpu_s"]
-        cells.insert(list(_FIGURES).index("cpu_s"), stages)
+        cells = [_cell(run.get(name)) for name in _FIGURES]
         table.add_row(run["store"], str(run["processes"]), str(run["readings_per_message"]), *cells)
     console.print(table)
     for name, figures in found["limits"].items():
@@ -130,7 +134,9 @@ _FIGURES = {
     "readings_per_s": "readings/s",
     "of_broker_limit": "of the broker",
     "of_store_limit": "of the store",
+    "cpu_us_per_message": "CPU us a message",
     "cpu_s": "CPU s",
+    "cpu_share": "cores",
     "peak_rss_mb": "MB",
     "lost": "lost",
     "duplicated": "twice",
@@ -138,4 +144,6 @@ _FIGURES = {
 
 
 def _cell(value: object) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{name} {figure:g}" for name, figure in value.items())
     return "" if value is None else f"{value:,}"

@@ -44,7 +44,7 @@ return null;
 
 def find_node_red(place: Path | None = None) -> Path | None:
     """Node-RED with its InfluxDB nodes: in a folder that is named, else where `scripts/setup rivals` puts it."""
-    modules = (place or Path(__file__).parent.parent / ".tools/rivals") / "node_modules"
+    modules = (place or Path(__file__).parents[3] / ".tools/rivals") / "node_modules"
     there = (modules / "node-red/red.js").exists() and (modules / "node-red-contrib-influxdb").is_dir()
     return modules if there and shutil.which("node") else None
 
@@ -53,7 +53,7 @@ def node_red(modules: Path, per: int, seconds: float) -> dict[str, Any]:
     """Node-RED from the same broker into an InfluxDB, through a function that batches; it acknowledges on receipt."""
     with tempfile.TemporaryDirectory(prefix="dayuan-bench-") as name, ExitStack() as stack:
         folder = Path(name)
-        port = stack.enter_context(broker(folder / "broker"))
+        port = stack.enter_context(broker(folder / "broker")).port
         server = stack.enter_context(influxd(folder / "influx"))
         http = Http(InfluxSettings.of(server.url))
         stack.callback(http.close)

@@ -6,6 +6,7 @@ counted in the store itself when all is over.
 
 import os
 import re
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -13,14 +14,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from dayuan.bench.influxd import free_port, influxd
 from dayuan.bench.ingest.publisher import Load, Sent, publish
+from dayuan.bench.ingest.shares import Shares
 from dayuan.bench.process import cpu_seconds, memory_mb
 from dayuan.broker import end, find_mosquitto, launch
 from dayuan.child import bound
@@ -35,17 +40,26 @@ DEVICES = 250
 _ORG = "bench"
 _PER_S = {1: 100_000, 10: 60_000, 100: 20_000}
 """More messages/s than can be taken, by readings a message: so many are made before the clock starts."""
+_COMPILED = ("ingest.known", "store.series.influx_assembler")
 _STAGES = re.compile(r"(\w+) (\d+\.\d+)s")
 
 
 class Bench(NamedTuple):
-    """What one run is asked to be."""
+    """What one run is asked to be; with a PostgreSQL `server` the registry is a database of its own there."""
 
     store: str
     per: int
     seconds: float
     processes: int = 1
     rate: float = 0.0
+    server: str = ""
+
+
+class Broker(NamedTuple):
+    """A running broker."""
+
+    port: int
+    pid: int
 
 
 def loads(port: int, per: int, seconds: float, rate: float = 0.0) -> list[Load]:
@@ -60,17 +74,35 @@ def loads(port: int, per: int, seconds: float, rate: float = 0.0) -> list[Load]:
 
 
 @contextmanager
-def broker(folder: Path) -> Iterator[int]:
-    """A mosquitto with the configuration we ship; its port."""
+def broker(folder: Path) -> Iterator[Broker]:
+    """A mosquitto with the configuration we ship."""
     program = find_mosquitto()
     if program is None:
         raise Stop("no mosquitto here: `scripts/setup broker`")
     port = free_port()
     process = launch(program, folder, port)
     try:
-        yield port
+        yield Broker(port, process.pid)
     finally:
         end(process)
+
+
+@contextmanager
+def registry(server: str) -> Iterator[str]:
+    """A new database on a PostgreSQL server, for the block; its address."""
+    name = f"dayuan_bench_{secrets.token_hex(4)}"
+    try:
+        engine = create_engine(server, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+    except (SQLAlchemyError, ImportError) as error:
+        raise Stop(f"no registry can be made at {server.rpartition('@')[2]}: {error}") from None
+    try:
+        yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    finally:
+        with engine.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        engine.dispose()
 
 
 def drive(made: Sequence[Load], started: Callable[[], None] = lambda: None) -> list[Sent]:
@@ -124,7 +156,9 @@ class Subject:
         self._begin = cpu_seconds(self.pid)
 
     def finish(self) -> None:
-        """CPU and memory count up to here."""
+        """CPU and memory count up to here; Stop where it has died."""
+        if self._process.poll() is not None:
+            raise Stop(f"ingest died: {self._log.read_text()[-500:]}")
         self.cpu_s = cpu_seconds(self.pid) - self._begin
         self.peak_mb = memory_mb(self.pid, "VmHWM")
 
@@ -152,13 +186,20 @@ class Subject:
 
 def measure(bench: Bench, watch: Callable[[float, float], None] | None = None) -> dict[str, Any]:
     """One run; `watch` is told (seconds, MB of the first process) every second."""
+    # Compiled once for an installation: that is not what is measured.
+    for module in _COMPILED:
+        import_module(module)
     with tempfile.TemporaryDirectory(prefix="dayuan-bench-") as name, ExitStack() as stack:
         folder = Path(name)
-        port = stack.enter_context(broker(folder / "broker"))
+        mosquitto = stack.enter_context(broker(folder / "broker"))
+        parts = {"broker": [mosquitto.pid]}
         url = f"duckdb:///{folder}/readings.duckdb"
         if bench.store == "influxdb":
-            url = stack.enter_context(influxd(folder / "influx")).url
-        settings = {"DATA": str(folder), "ORG": _ORG, "BROKER__URL": f"mqtt://127.0.0.1:{port}", "STORE": url}
+            server = stack.enter_context(influxd(folder / "influx"))
+            url, parts["store"] = server.url, [server.process.pid]
+        settings = {"DATA": str(folder), "ORG": _ORG, "BROKER__URL": f"mqtt://127.0.0.1:{mosquitto.port}", "STORE": url}
+        if bench.server:
+            settings["REGISTRY"] = stack.enter_context(registry(bench.server))
         subjects: list[Subject] = []
         for number in range(1, bench.processes + 1):
             subject = Subject(folder, settings | {"INGEST__PART": f"{number}/{bench.processes}"})
@@ -167,21 +208,24 @@ def measure(bench: Bench, watch: Callable[[float, float], None] | None = None) -
             subject.mark()
             subjects.append(subject)
         over = threading.Event()
+        counts: list[Shares] = []
 
         def started() -> None:
+            counts.append(Shares({"ingest": [subject.pid for subject in subjects], **parts}))
             if watch is not None:
                 threading.Thread(target=_watch, args=(subjects[0], watch, over), daemon=True).start()
 
         try:
-            sent = drive(loads(port, bench.per, bench.seconds, bench.rate), started)
+            sent = drive(loads(mosquitto.port, bench.per, bench.seconds, bench.rate), started)
         finally:
             over.set()
+        shares = counts[0].cores(publishers=sum(part.cpu_s for part in sent))
         for subject in subjects:
             subject.finish()
         stages: dict[str, float] = {}
         for told in [subject.stop() for subject in subjects]:
             stages = {stage: round(stages.get(stage, 0.0) + spent, 2) for stage, spent in told.items()}
-        return _result(bench, sent, subjects, stages, _stored(url))
+        return _result(bench, sent, subjects, stages, _stored(url)) | {"cpu_share": shares}
 
 
 def _watch(subject: Subject, watch: Callable[[float, float], None], over: threading.Event) -> None:
@@ -199,6 +243,7 @@ def _result(
     rows, distinct = stored
     return {
         "store": bench.store,
+        "registry": "postgresql" if bench.server else "sqlite",
         "processes": bench.processes,
         "readings_per_message": bench.per,
         "messages": count,
@@ -207,7 +252,7 @@ def _result(
         "readings_per_s": round(count * bench.per / seconds),
         "cpu_s": {"total": round(cpu, 2), **stages},
         "messages_per_cpu_s": round(count / cpu),
-        "publishers_cpu_s": round(sum(part.cpu_s for part in sent), 2),
+        "cpu_us_per_message": round(cpu / count * 1e6, 1),
         "peak_rss_mb": round(max(subject.peak_mb for subject in subjects)),
         "unacknowledged": count - sum(part.acknowledged for part in sent),
         "lost": count * bench.per - distinct,
