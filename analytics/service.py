@@ -5,19 +5,21 @@ worklist -> settle -> detect -> alarms and notifications, in one transaction -> 
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
 from analytics.alarms import clock, lifecycle, notify
 from analytics.alarms.ack_link import AckLinks
-from analytics.books import bookkeeper
+from analytics.books import bookkeeper, ledger, rules
 from analytics.books.renewal import Renewal
 from analytics.calendar import Calendar
 from analytics.detect import Detection
 from analytics.detect.core import Context
 from analytics.detect.limits import ROWS, Limits
 from analytics.detect.silent import Watch
+from analytics.warming import Warming
 from devices import kinds
 from schema.batch import Batch
 from schema.finding import Finding
@@ -51,7 +53,8 @@ class News(NamedTuple):
 class Analytics:
     """Holds the detectors' state; `step` and `save` block, and wait for one another.
 
-    Killed at any instant, the next one starts from the last snapshot and works in again all that was taken since.
+    Killed at any instant, the next one starts from the last snapshot and works in again all that was taken since. Where
+    there is none that can be read, the detectors learn stored history first, and the work waits.
     """
 
     def __init__(
@@ -80,7 +83,8 @@ class Analytics:
         self._watched: list[Device] = []
         with registry.writing() as session:
             worklist.give_back(session)
-            self._detection = Detection.load(snapshots.load(session, SNAPSHOT))
+            self.detection = Detection.load(snapshots.load(session, SNAPSHOT))
+        self._warming: Warming | None = None
         self._renewal = Renewal(store, registry)
 
     def step(self, limit: int = 1000) -> News:
@@ -95,6 +99,8 @@ class Analytics:
 
     def _step(self, limit: int) -> News:
         now = self._clock()
+        if self.detection.cold and self._warm(now):
+            return News(self._conclude([], now), more=True, unsaved=False)
         # What was taken while the store was away is still to be worked in.
         if not self._work:
             with self._registry.writing() as session:
@@ -109,7 +115,9 @@ class Analytics:
         settled = bookkeeper.settle(self._store, self._registry, work, self._calendars, now)
         renewing = self._renewal.step(self._calendars, now)
         # The detectors have moved on when the registry cannot be written: what they found is kept for the next try.
-        found = self._detection.update(Batch.concat([settled, self._gauges(work)]), context)
+        found = self.detection.registers(settled, context)
+        booked = replace(settled, quality=rules.quality_of(settled.quality))
+        found += self.detection.update(Batch.concat([booked, self._gauges(work)]), context)
         self._found += _loud(found, work)
         self._work = []
         if look:
@@ -120,11 +128,27 @@ class Analytics:
             self._save(now)
         return News(notices, more=renewing or len(work) == limit, unsaved=self._unsaved)
 
+    def _warm(self, now: int) -> bool:
+        """Learn a day of stored history; whether more may follow. What waits in the worklist is left to be told."""
+        if self._warming is None:
+            with self._registry.reading() as session:
+                lows = worklist.waiting(session)
+            cuts = lows | {key.intervals(): ledger.floor(low) for key, low in lows.items()}
+            self._look()
+            self._warming = Warming(self._store, self.detection, cuts, now)
+        context = Context(now, self._calendars, self._titles, self._parents, self._limits)
+        more = self._warming.step(context)
+        if not more:
+            self.detection.cold, self._unsaved = False, True
+        return more
+
     def _save(self, now: int) -> None:
+        if self.detection.cold:
+            return  # half of what is stored is learned
         if self._work or self._found:
             return  # taken and not worked in, or found and not told: the next one is to find it in the worklist
         with self._registry.writing() as session:
-            snapshots.save(session, SNAPSHOT, self._detection.dump(), now)
+            snapshots.save(session, SNAPSHOT, self.detection.dump(), now)
             worklist.done(session)
         self._saved, self._unsaved = now, False
 
@@ -155,7 +179,7 @@ class Analytics:
 
     def _gauges(self, work: Sequence[Work]) -> Batch:
         """The new readings of the gauges that a detector looks at."""
-        gauges = [item for item in work if self._detection.detectors.reads(item.key)]
+        gauges = [item for item in work if self.detection.detectors.reads(item.key)]
         if not gauges:
             return Batch.empty()
         low, high = min(item.low for item in gauges), max(item.high for item in gauges)
@@ -194,7 +218,7 @@ class Analytics:
             if gone:
                 since = device.state_since
             watches.append(Watch(keys[0], since, device.interval, gone=gone))
-        return self._detection.silent(watches, context)
+        return self.detection.silent(watches, context)
 
 
 def _loud(found: Sequence[Finding], work: Sequence[Work]) -> list[Finding]:

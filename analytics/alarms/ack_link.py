@@ -31,13 +31,13 @@ class AckLinks:
         return self.base.rstrip("/") + PATH + self._signer().dumps([alarm, channel, (now + VALID) // 1_000_000])
 
     def read(self, token: str, now: int) -> Pass:
-        """What a link's token stands for; Reject("bad_link") for a forged one, or one whose time is over."""
+        """What a link stands for; Reject("bad_link") for a forged one, "old_link" for one whose time is over."""
         try:
             alarm, channel, ends = self._signer().loads(token)
         except (BadData, ValueError, TypeError) as error:
             raise Reject("bad_link", "no link of this platform") from error
         if now > ends * 1_000_000:
-            raise Reject("bad_link", "its time is over")
+            raise Reject("old_link", "its time is over")
         return Pass(alarm, channel)
 
     def _signer(self) -> URLSafeSerializer:

@@ -54,8 +54,9 @@ def comment(session: Session, alarm_id: int, user: str, words: str, now: int) ->
 
 
 def shelve(session: Session, alarm_id: int, until: int, user: str, comment: str, now: int) -> Change:
-    """Put an open alarm aside until an instant; Reject for a closed one, or an instant that has passed."""
+    """Put an open alarm aside until an instant; Reject for a closed one, an instant that has passed, or no reason."""
     alarm = _open(session, alarm_id)
+    _explained(comment)
     if until <= now:
         raise Reject("bad_time", "an alarm is shelved until a moment to come")
     alarm.shelved_until = until
@@ -105,7 +106,11 @@ def judge(
 def take_out_of_service(
     session: Session, site: str, device: str, rule: str, until: int | None, user: str, comment: str, now: int
 ) -> list[Change]:
-    """Tell nobody of a device's alarms (of one rule, or any) until an instant, or until they are put back."""
+    """Tell nobody of a device's alarms (of one rule, or any) until an instant, or until they are put back.
+
+    Reject for an instant that has passed, or no reason.
+    """
+    _explained(comment)
     if until is not None and until <= now:
         raise Reject("bad_time", "out of service until a moment to come")
     session.merge(OutOfService(site=site, device=device, rule=rule, since=now, until=until, who=user, comment=comment))
@@ -132,6 +137,12 @@ def _treatment(session: Session, alarm: Alarm, user: str, now: int) -> Treatment
         session.add(row)
     row.who, row.comment, row.changed = user, f"#{alarm.id}", now
     return row
+
+
+def _explained(comment: str) -> None:
+    # ISA-18.2 wants the reason of whatever silences an alarm on record.
+    if not comment.strip():
+        raise Reject("no_reason", "say why, in the comment")
 
 
 def _known(session: Session, alarm_id: int) -> Alarm:

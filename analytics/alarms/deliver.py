@@ -1,6 +1,7 @@
 """Delivery: empties the outbox of notifications, at least once to every channel, also after a restart."""
 
 import logging
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from itertools import groupby
@@ -10,6 +11,7 @@ import apprise
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from analytics.alarms.ack_link import PATH
 from analytics.alarms.lifecycle import RANK
 from analytics.alarms.notify import BUS, Channel
 from schema.errors import Stop
@@ -155,14 +157,23 @@ def _together(rows: Sequence[Notification]) -> _Message:
         return _Message((rows[0].id,), rows[0].title, rows[0].body, rows[0].priority)
     priority = max((row.priority for row in rows), key=RANK.__getitem__)
     title = f"{rows[0].title} (+{len(rows) - 1})"
-    lines = [" ".join([row.title, *(word for word in row.body.split() if "://" in word)]) for row in rows]
+    lines = [" ".join([row.title, *_links(row.body)]) for row in rows]
     return _Message(tuple(row.id for row in rows), title, _listed(lines), priority)
 
 
 def _digest(messages: Sequence[_Message]) -> _Message:
     rows = tuple(row for message in messages for row in message.rows)
     title = f"{len(rows)}条告警消息 / {len(rows)} alarm messages"
-    return _Message(rows, title, _listed([message.title for message in messages]), messages[0].priority)
+    lines = [_listed([message.title for message in messages])]
+    # One link to the list instead of one an alarm: a digest is long enough, and group robots cut long messages off.
+    base = next((link.partition(PATH)[0] for message in messages for link in _links(message.body)), None)
+    lines += [f"{base}/alarms"] if base else []
+    return _Message(rows, title, "\n".join(lines), messages[0].priority)
+
+
+def _links(body: str) -> list[str]:
+    """The links that acknowledge, in a body."""
+    return [link for link in re.findall(r"https?://\S+", body) if PATH in link]
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -63,6 +63,7 @@ _STEPS: dict[tuple[Phase, Signal], Phase] = {
 Effect = Literal[
     "opened",
     "reopened",
+    "took_over",
     "flapping",
     "escalated",
     "updated",
@@ -287,9 +288,18 @@ def _raised(session: Session, alarm: Alarm, effect: Effect, now: int) -> Change:
         explain(session, alarm, root, now)
     for other in roots.explained_by(session, alarm):
         again = roots.root_of(session, other)
-        if again is not None and again.alarm != other.root:
+        if again is not None and (again.alarm != other.root or (again.suppresses and not other.suppressed)):
+            if effect == "opened" and again.alarm == alarm.id and _called_for(other, alarm, now):
+                effect = "took_over"
             explain(session, other, again, now)
     return Change(alarm, effect)
+
+
+def _called_for(other: Alarm, alarm: Alarm, now: int) -> bool:
+    """Whether somebody was called for the same meter by an alarm as urgent, and has not looked yet."""
+    urgent = RANK[other.priority] >= RANK[alarm.priority]
+    waits = other.phase == "unacknowledged" and not other.quiet(now) and other.end > now - STALE
+    return waits and urgent and other.device == alarm.device
 
 
 def explain(session: Session, alarm: Alarm, root: roots.Root, now: int) -> None:

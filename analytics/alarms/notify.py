@@ -27,6 +27,7 @@ Language = Literal["both", "zh", "en"]
 EFFECTS: dict[Effect, Text] = {
     "opened": Text("新告警", "New alarm"),
     "reopened": Text("告警再次出现", "Alarm is back"),
+    "took_over": Text("新告警（更明确的原因）", "New alarm (says better what is wrong)"),
     "flapping": Text(
         "告警反复出现（抖动，平稳前不再通知）", "Alarm keeps coming and going (no more of it until it keeps still)"
     ),
@@ -105,7 +106,9 @@ def enqueue(
             continue
         where = sites.get(alarm.site) or sites.setdefault(alarm.site, _where(session, alarm.site, now))
         hearing = [channel for channel in channels if channel.url == BUS]
-        hearing += _hearing(where, alarm, effect, [channel for channel in channels if channel.url != BUS])
+        # Of what took over people were called for the alarm that it explains, and have not looked yet.
+        people = [channel for channel in channels if channel.url != BUS and effect != "took_over"]
+        hearing += _hearing(where, alarm, effect, people)
         for channel in hearing:
             session.add(_notification(alarm, effect, channel, where, now, links))
             count += 1

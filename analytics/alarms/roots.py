@@ -1,11 +1,12 @@
 """Root causes: which alarm explains another, so that one failure is one call.
 
 A gateway that is away explains the silence of what it reads: that is suppressed by design. A sub-meter above its band
-explains as much of its parent's excess as it costs; where that is most of it, the parent's is suppressed. Of several
-alarms of one meter the most specific speaks for the others.
+explains as much of its parent's excess as it costs; where sub-meters together explain most of it, the parent's is
+suppressed. Of several alarms of one meter the most specific speaks for the others; where one of those still waits to be
+seen, nobody is called a second time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -20,9 +21,9 @@ MOST = 0.5
 """Share of a parent's excess above which its sub-meter's alarm speaks for both."""
 _SEEN_AT_NIGHT = ("night_flow", "base_load", "vacancy")
 SPECIFIC: dict[str, tuple[str, ...]] = {
-    "seasonal": (*_SEEN_AT_NIGHT, "stuck", "phases"),
-    "drift": (*_SEEN_AT_NIGHT, "stuck", "seasonal"),
-    "spike": (*_SEEN_AT_NIGHT, "stuck", "seasonal"),
+    "seasonal": (*_SEEN_AT_NIGHT, "stuck", "phases", "register"),
+    "drift": (*_SEEN_AT_NIGHT, "stuck", "register", "seasonal"),
+    "spike": (*_SEEN_AT_NIGHT, "stuck", "register", "seasonal"),
     "noise": (*_SEEN_AT_NIGHT, "stuck", "phases"),
     "balance": ("night_flow", "stuck"),
     "vacancy": ("base_load",),
@@ -95,16 +96,28 @@ def _specific(session: Session, alarm: Alarm) -> Root | None:
 
 
 def _below(session: Session, alarm: Alarm) -> Root | None:
-    """The costliest open alarm of a sub-meter whose excess is at the same time."""
+    """The costliest open alarm of a sub-meter whose excess is at the same time; all of them may explain it together."""
     children = _descendants(session, alarm.site, alarm.device)
     if not children:
         return None
     query = select(Alarm).where(Alarm.site == alarm.site, Alarm.device.in_(children), Alarm.phase.in_(ACTIVE))
-    costly = [found for found in session.scalars(query) if found.cost_kwh_per_hour > 0]
-    best = max(costly, key=lambda found: (found.cost_kwh_per_hour, -found.id), default=None)
-    if best is None:
+    # What another alarm explains is in that one's cost, as are several alarms of one meter in the costliest.
+    speaking = {found.device: found for found in sorted(session.scalars(query), key=_cost) if not found.suppressed}
+    best = max(speaking.values(), key=_cost, default=None)
+    if best is None or best.cost_kwh_per_hour <= 0:
         return None
-    return Root(best.id, suppresses=best.cost_kwh_per_hour >= MOST * alarm.cost_kwh_per_hour)
+    together = sum(found.cost_kwh_per_hour for found in speaking.values() if not _within(session, found, speaking))
+    return Root(best.id, suppresses=together >= MOST * alarm.cost_kwh_per_hour)
+
+
+def _within(session: Session, alarm: Alarm, speaking: Mapping[str, Alarm]) -> bool:
+    """Whether a meter is below another that speaks, whose cost holds its own."""
+    device = session.get(Device, (alarm.site, alarm.device))
+    return device is not None and any(above.id in speaking for above in _parents(session, device))
+
+
+def _cost(alarm: Alarm) -> tuple[float, int]:
+    return alarm.cost_kwh_per_hour, -alarm.id
 
 
 def _active(session: Session, site: str, rule: str) -> list[Alarm]:

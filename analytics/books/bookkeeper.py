@@ -28,7 +28,7 @@ def settle(
     *,
     renewing: bool = False,
 ) -> Batch:
-    """Bring the books of the work up to date; all intervals next to it, with their plain quality.
+    """Bring the books of the work up to date; all intervals next to it, quality and rule in one mark.
 
     `renewing`: the readings are what they were, the rules are others.
     Killed at any instant, the same work ends in the same books and journal.
@@ -41,7 +41,8 @@ def settle(
         own = {(device.site, device.id): device.width for device in wide(session) if device.width is not None}
     spans = {item.key: item for item in work}
     waiting = [row for row in rows if not renewing and row.settled is None and _within(spans.get(row.key), row.time)]
-    causes: dict[SeriesKey, Cause] = dict.fromkeys(spans, "version") if renewing else {}
+    usual: Cause = "version" if renewing else "late" if store.keeps_ranks else "readings"
+    causes = dict.fromkeys(spans, usual)
     causes |= dict.fromkeys((row.key for row in waiting), "declaration")
     settled = prepare(store, work, Ground(own, in_force(rows), calendars, causes))
     # In portions: ingest waits for the registry while a transaction is open.

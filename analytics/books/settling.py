@@ -30,7 +30,7 @@ MARGIN = REACH + 2
 @dataclass(frozen=True, slots=True)
 class Ground:
     """What rules beside the readings: widths of consumption registers by (site, device), where not their kind's;
-    declared changes by register; the calendar of each site; and why registers are settled, where not for readings.
+    declared changes by register; the calendar of each site; and why registers are settled, where not for late readings.
     """
 
     widths: Mapping[tuple[str, str], float] = field(default_factory=dict)
@@ -59,7 +59,7 @@ _USUAL = Calendar("Asia/Shanghai")
 class Settled:
     """`rows` are to be written, new or other than booked, quality and rule in one mark; `revisions` tell of the others.
 
-    `told` are all intervals next to the work, also those that stay as they are, with their plain quality.
+    `told` are all intervals next to the work, also those that stay as they are, with the same marks.
     """
 
     rows: Batch
@@ -100,7 +100,10 @@ def _settle_together(store: SeriesStore, work: list[Work], ground: Ground) -> li
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """The intervals in [start, end) that work may change, those in [first, last) next to it, and its own instants."""
+    """The intervals in [start, end) that work may change, those in [first, last) next to it, and its own instants.
+
+    Those in `reach` may change for its `corrected` readings.
+    """
 
     start: int
     end: int
@@ -108,19 +111,26 @@ class _Span:
     last: int
     low: int
     high: int
+    corrected: tuple[int, int] | None
+    reach: tuple[int, int]
 
     @classmethod
     def of(cls, readings: Batch, item: Work) -> Self:
-        time, most = readings.time, len(readings) - 1
-        first, last = int(np.searchsorted(time, item.low)), int(np.searchsorted(time, item.high, side="right")) - 1
-        return cls(
-            ledger.floor(int(time[max(0, first - REACH)])),
-            ledger.ceil(int(time[min(most, last + REACH)])),
-            ledger.floor(int(time[max(0, first - 1)])),
-            ledger.ceil(int(time[min(most, last + 1)])),
-            item.low,
-            item.high,
-        )
+        time, touched = readings.time, (item.low, item.high)
+        reach = _around(time, item.corrected, REACH) if item.corrected else (0, 0)
+        around = (*_around(time, touched, REACH), *_around(time, touched, 1))
+        return cls(*around, *touched, item.corrected, reach)
+
+    def reason(self, cause: journal.Cause) -> journal.Reason:
+        """Why the books of the register change."""
+        return journal.Reason(cause, self.low, self.high, self.corrected, self.reach)
+
+
+def _around(time: NDArray[np.int64], touched: tuple[int, int], count: int) -> tuple[int, int]:
+    """The intervals [start, end) up to so many readings beyond those of a span."""
+    first, last = np.searchsorted(time, touched[0]), np.searchsorted(time, touched[1], side="right") - 1
+    low, high = max(0, int(first) - count), min(len(time) - 1, int(last) + count)
+    return ledger.floor(int(time[low])), ledger.ceil(int(time[high]))
 
 
 def _settle_series(
@@ -130,9 +140,9 @@ def _settle_series(
     fresh = ledger.spread(counted, span.start, span.end)
     shape = _shape(store, key, ground.calendar(key.site), fresh)
     settled = ledger.spread(counted, span.start, span.end, shape) if counted.long().any() else fresh
-    parts = [_differing(key, booked, settled, span, ground.causes.get(key, "readings"))]
+    parts = [_differing(key, booked, settled, span.reason(ground.causes.get(key, "late")))]
     near = (settled.start >= span.first) & (settled.start < span.last)
-    told = _batch(key, settled, settled.quality).take(near)
+    told = _batch(key, settled, rules.marked(settled.quality, settled.rule)).take(near)
     parts[0] = replace(parts[0], told=told)
     return parts + _refill(store, key, booked, span, ground, shape)
 
@@ -156,7 +166,7 @@ def _refill(
             settled = ledger.settle(readings.time, readings.value, ground.register(key), first, last, shape)
             rows = store.read([key.intervals()], first, last + INTERVAL)
             cause: journal.Cause = "version" if ground.causes.get(key) == "version" else "history"
-            parts.append(_differing(key, rows, settled, span, cause))
+            parts.append(_differing(key, rows, settled, span.reason(cause)))
             until = max(until, last)
     return parts
 
@@ -184,9 +194,9 @@ def _shape(store: SeriesStore, key: SeriesKey, calendar: Calendar, fresh: ledger
     return shape
 
 
-def _differing(key: SeriesKey, booked: Batch, settled: ledger.Intervals, span: _Span, cause: journal.Cause) -> Settled:
+def _differing(key: SeriesKey, booked: Batch, settled: ledger.Intervals, reason: journal.Reason) -> Settled:
     marks = rules.marked(settled.quality, settled.rule)
-    found = journal.compare(key, booked, settled, marks, (cause, span.low, span.high))
+    found = journal.compare(key, booked, settled, marks, reason)
     return Settled(_batch(key, settled, marks).take(found.write), Batch.empty(), found.revisions)
 
 

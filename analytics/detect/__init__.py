@@ -12,6 +12,8 @@ import numpy as np
 from analytics.detect import engine
 from analytics.detect.core import Context, Detector, HourDetector, Layout, Rule, State, shape_of
 from analytics.detect.expectation import SITES
+from analytics.detect.register import RULE as REGISTER
+from analytics.detect.register import Odd, register
 from analytics.detect.silent import RULE as SILENT
 from analytics.detect.silent import Watch, silent
 from schema.batch import Batch
@@ -21,7 +23,9 @@ from schema.series import SeriesKey
 
 log = logging.getLogger(__name__)
 
-_SHARED_FILES = frozenset({"arrays", "core", "engine", "expectation", "explain", "hours", "limits", "silent"})
+_SHARED_FILES = frozenset(
+    {"arrays", "core", "engine", "expectation", "explain", "hours", "limits", "register", "silent"}
+)
 
 
 @cache
@@ -43,7 +47,9 @@ def detectors() -> dict[str, Detector | HourDetector]:
 
 def rules() -> dict[str, Rule]:
     """What can be found, by name, with its words."""
-    return {SILENT.name: SILENT} | {name: detector.rule for name, detector in detectors().items()}
+    return {SILENT.name: SILENT, REGISTER.name: REGISTER} | {
+        name: detector.rule for name, detector in detectors().items()
+    }
 
 
 class _Cells(msgspec.Struct):
@@ -55,6 +61,7 @@ class _Cells(msgspec.Struct):
 class _Saved(msgspec.Struct):
     tables: dict[str, tuple[list[SeriesKey], dict[str, _Cells]]]
     quiet: list[SeriesKey]
+    odd: list[tuple[SeriesKey, Odd]] = []
 
 
 class Detection:
@@ -63,11 +70,19 @@ class Detection:
     def __init__(self, among: Mapping[str, Detector | HourDetector] | None = None) -> None:
         self.detectors = engine.Detectors(detectors() if among is None else among)
         self.tables = engine.Tables()
+        self.cold = True
+        """Whether nothing was restored: what is stored is to be replayed."""
         self._quiet: frozenset[SeriesKey] = frozenset()
+        self._odd: dict[SeriesKey, Odd] = {}
 
     def update(self, batch: Batch, context: Context) -> list[Finding]:
         """Score a batch with every detector, then learn from it; findings in the order of their evidence."""
         return engine.advance(self.tables, batch, context, self.detectors)
+
+    def registers(self, told: Batch, context: Context) -> list[Finding]:
+        """What intervals (quality and rule in one mark) say of the registers they were settled from."""
+        self._odd, findings = register(self._odd, told, context)
+        return findings
 
     def silent(self, watches: Sequence[Watch], context: Context) -> list[Finding]:
         """Which devices fell silent, or speak again, by the clock of the context."""
@@ -90,32 +105,31 @@ class Detection:
             )
             for name, state in self._named().items()
         }
-        return msgspec.msgpack.encode(_Saved(tables, sorted(self._quiet)))
+        return msgspec.msgpack.encode(_Saved(tables, sorted(self._quiet), sorted(self._odd.items())))
 
     @classmethod
     def load(cls, data: bytes | None) -> "Detection":
-        """The detection that was dumped; what cannot be read any more is learned anew."""
+        """The detection that was dumped; `cold` where it cannot be read, or is of another layout."""
         detection = cls()
         if data is None:
             return detection
         try:
             saved = msgspec.msgpack.decode(data, type=_Saved)
         except msgspec.MsgspecError as error:
-            log.warning("detector state is unreadable and is learned anew: %s", error)
+            log.warning("detector state is unreadable: %s", error)
             return detection
-        detection._quiet = frozenset(saved.quiet)
         found = {
             name: _restored(layout, *saved.tables.get(name, ([], {}))) for name, layout in detection._layouts().items()
         }
-        series, sites = found.pop(_SERIES), found.pop(_SITES)
-        if series is None or sites is None:
-            log.warning("what is expected of each series does not fit this version and is learned anew")
+        others = [name for name, state in found.items() if state is None]
+        if others:
+            log.warning("detector state is of another version: %s", ", ".join(others))
             return detection
-        detection.tables = engine.Tables(series, sites)
-        for name, state in found.items():
-            if state is None:
-                log.warning("the state of detector %s does not fit this version and is learned anew", name)
-            detection.tables.of[name] = engine.placed(detection.tables, name, detection.detectors, state or State())
+        known = {name: state for name, state in found.items() if state is not None}
+        detection.tables = engine.Tables(known.pop(_SERIES), known.pop(_SITES))
+        for name, state in known.items():
+            detection.tables.of[name] = engine.placed(detection.tables, name, detection.detectors, state)
+        detection._quiet, detection._odd, detection.cold = frozenset(saved.quiet), dict(saved.odd), False
         return detection
 
     def _named(self) -> dict[str, State]:

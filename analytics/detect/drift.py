@@ -30,13 +30,13 @@ from schema.text import Text
 GRACE = 28 * 24
 SLACK = 0.5
 """What a day may be off, in its usual size, without adding up."""
-START, LEAST, RAISE = 14.0, 13.0, 2.0
+START, LEAST, RAISE = 14.0, 14.0, 2.0
 RATE = 0.1 / 30
 """Threshold: at first, at least, and a step up; findings a day."""
 NEW_NORMAL = 7 * DAY
 _MEMORY = 1 / 60
 _TINY = 0.1
-WARMER = 1.0
+WARMER = 1.5
 """What a temperature has to be off to matter, in kelvin."""
 
 

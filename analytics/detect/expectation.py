@@ -29,9 +29,11 @@ FLOOR = 0.025
 SIGMA = 1.25
 """Standard deviations in a mean absolute residual, for a normal one."""
 COVARIATES = 9
-FELLOWS, ALIKE, MOVED = 3, 1.0, 1.0
-"""Fellows a meter needs, what they are off on average (in spreads, at most 2 each), and what it is off itself, for the
-move to be that of all meters of its carrier: the heating season, not a fault of each. Electricity has none."""
+FELLOWS, ALIKE, MOVED = 3, np.array([np.inf, 0.9, 1.0, 1.0, 1.0]), 1.0
+"""Fellows a meter needs, what they are off on average by carrier (in spreads, at most 2 each), and what it is off, for
+this to be the move of all meters of its carrier: the heating season, or the first hot day, not a fault of each."""
+UNUSUAL = 1.5
+"""Kelvin that the air of half a day is off its fortnight's mean, from which weather may move all electricity meters."""
 STARTED, TOGETHER = 3, 24
 """Hours of moving together from which a season has turned, and from which a series is taken as it is now."""
 
@@ -167,7 +169,9 @@ def learn(
     columns["size"][row] = size + free * rate * (np.abs(foreseen.level + miss) - size)
     _regress(columns, row, foreseen, free & (age >= RIPE))
     columns["age"][row] = age + 1
-    together = columns["together"][row] + np.where(foreseen.shared & (np.abs(foreseen.residual) > MOVED), 1, -1)
+    # Electricity has no season of its own that comes to stay.
+    moves = foreseen.shared & (columns["carrier"][row] > LOAD) & (np.abs(foreseen.residual) > MOVED)
+    together = columns["together"][row] + np.where(moves, 1, -1)
     season = together >= TOGETHER
     columns["together"][row] = np.where(season, 0, np.maximum(together, 0))
     settled = settled | season
@@ -243,9 +247,12 @@ def _shared(columns: Columns, sites: Columns, hours: Closed, left: Floats, resid
     """Where most other meters of the carrier are off too, in this hour as far as they have come, or in the last one."""
     row, latest = hours.row, (int(hours.hour[0]) - 1) % RING
     site, part, carrier = columns["site"][row], columns["part"][row], columns["carrier"][row]
-    metered, books = carrier > LOAD, carrier == part
+    books = carrier == part
+    # Of electricity only weather moves all meters: where it is as it was, what is left on everywhere is a fault.
+    weather = np.abs(sites["air"] - sites["mild"])[site] > UNUSUAL
+    metered = (carrier > LOAD) | ((carrier == LOAD) & books & weather)
     if not metered.any():
-        return metered
+        return np.zeros(len(row), bool)
     shape = (len(_GROUPS) + 1, len(sites["newest"]))
     total, count = np.zeros(shape), np.zeros(shape)
     here = metered & books
@@ -260,8 +267,10 @@ def _shared(columns: Columns, sites: Columns, hours: Closed, left: Floats, resid
         others = counts[carrier - 1, site] - books
         rest = sums[carrier - 1, site] - np.where(books, np.clip(own, -2, 2), 0.0)
         mean = np.where(others >= FELLOWS, rest / np.maximum(others, 1), 0.0)
-        found |= (np.abs(mean) > ALIKE) & (~books | (mean * residual > 0))
-    return metered & ((found & (np.abs(residual) > MOVED)) | (columns["together"][row] >= STARTED))
+        found |= (np.abs(mean) > ALIKE[carrier]) & (~books | (mean * residual > 0))
+    moved = np.where(carrier == LOAD, residual, np.abs(residual)) > MOVED
+    shared: NDArray[np.bool_] = metered & ((found & moved) | (columns["together"][row] >= STARTED))
+    return shared
 
 
 def _turn(columns: Columns, row: NDArray[np.intp], hour: NDArray[np.int64]) -> None:

@@ -4,7 +4,8 @@ Two statistics at the end of each hour. `surge` is a mean of the last hours' res
 shows in an hour or two. `excess` is for what is moderate but lasts: the last day's residuals over what was expected,
 each hour counting by how well it is known (matched to a share of the expected), plus a share of the likelihood ratio
 of having seen values like these at these hours before, against having seen values a fifth or more lower (higher):
-loads that jump between few levels tell far more by that than by any mean.
+loads that jump between few levels tell far more by that than by any mean. What is too much is compared with the day
+before: a week that is a little high is not a fault of each of its days.
 
 Their thresholds are conformal: each series has its own, raised a step by every finding and lowered a little by every
 hour, so that in the long run no series has more findings than RATES state, whatever its distribution; and never below
@@ -43,15 +44,17 @@ GRACE = 10 * 24
 NEW_NORMAL = 48 * HOUR
 """A finding this old is no longer an anomaly: the series is taken as it is now."""
 WINDOW = 24
+PAST = 0.3
+"""Share of the excess of the day before that is left out of account."""
 DEPTH = 8
 """Values remembered of each hour of each kind of day."""
 
 UP, DOWN, SURGE = range(3)
-START = np.array([[0.286, 0.50, 11.0], [0.60, 0.75, 14.0]])
-LEAST = np.array([[0.282, 0.50, 10.5], [0.50, 0.75, 12.0]])
+START = np.array([[0.316, 0.525, 8.4], [0.60, 0.75, 14.0]])
+LEAST = np.array([[0.312, 0.50, 8.0], [0.50, 0.75, 12.0]])
 RAISE = np.array([0.03, 0.05, 1.0])
 MONTH = 30 * 24
-RATES = np.array([2.5, 0.15, 0.15]) / MONTH
+RATES = np.array([2.0, 1.0, 0.5]) / MONTH
 ERRATIC = np.array([0.5, 0.1, 0.1]) / MONTH
 """Thresholds of excess, of its opposite and of a surge: at first, at least, a step up, and findings an hour.
 
@@ -69,6 +72,8 @@ SHIFTS = np.log([[1.2, 1.45, 1.9], [0.8, 0.6, 0.35]])
 _WIDTH, _RARE = 0.05, 0.02
 _SHARE = 0.1
 _CAP = 3.0
+_DEEP = 12.0
+"""Spreads that an hour counts at most, and below the expected: that a meter brings half is far more than three."""
 _PACE = 0.5
 _PARTS = GAIN, MASS, MORE, LESS, DUE, SEEN, ONE = range(7)
 _AT_WILL = frozenset({"pv_inverter", "weather_station", "lift"})
@@ -93,6 +98,7 @@ class Seasonal:
         "times": Column("u1", 48),
         "parts": Column("f4", len(_PARTS) * WINDOW),
         "sums": Column("f8", len(_PARTS)),
+        "excess": Column("f4", WINDOW),
         "surge": Column("f8"),
         "bar": Column("f8", 3, np.nan),
         "erratic": Column("?"),
@@ -178,14 +184,16 @@ class Seasonal:
             old = (lines + (slot - back) % WINDOW)[:, None]
             sums[:, gone] -= columns["parts"][old, row[gone]]
             columns["parts"][old, row[gone]] = 0
+            columns["excess"][(slot - back) % WINDOW, row[gone]] = 0
         # How many spreads the expected is: how well a share of it shows. Before there is a spread, not at all.
         known = np.where(hours.ripe >= WARM, np.clip(hours.expected / hours.scale, 1.0, 1 / FLOOR), 0.0)
         more, less = self._likelihoods(columns, hours)
-        # What all meters of a carrier do is the season.
-        residual = np.where(hours.shared, 0.0, hours.residual)
-        more[hours.shared], less[hours.shared] = 0.0, 0.0
+        # What all meters of a carrier do is the season; a hot afternoon is no reason to end what began without it.
+        season = hours.shared & (columns["erratic"][row] | (columns["since"][row] == 0))
+        residual = np.where(season, 0.0, hours.residual)
+        more[season], less[season] = 0.0, 0.0
         part = np.empty((len(_PARTS), len(row)), np.float32)
-        part[GAIN] = known * np.clip(residual, -_CAP, _CAP)
+        part[GAIN] = known * np.clip(residual, -_DEEP, _CAP)
         part[MASS] = known**2
         part[MORE], part[LESS], part[DUE], part[SEEN], part[ONE] = more, less, hours.expected, hours.value, 1
         here = (lines + slot)[:, None]
@@ -196,7 +204,10 @@ class Seasonal:
         surge = surge + _PACE * (np.clip(residual, -30, 30) - surge)
         columns["surge"][row] = surge
         share = np.divide(sums[GAIN], sums[MASS], out=np.zeros(len(row)), where=sums[MASS] > 0)
-        score = np.stack([share + _SHARE * sums[MORE] / WINDOW, _SHARE * sums[LESS] / WINDOW - share, np.abs(surge)])
+        excess = share + _SHARE * sums[MORE] / WINDOW
+        before = columns["excess"][slot, row]
+        columns["excess"][slot, row] = excess
+        score = np.stack([excess - PAST * before, _SHARE * sums[LESS] / WINDOW - share, np.abs(surge)])
         return score, sums, surge
 
     def _likelihoods(self, columns: Columns, hours: Hours) -> Floats:
@@ -223,7 +234,7 @@ class Seasonal:
         columns["seen"][daily * DEPTH + times % DEPTH, row] = _level(hours)[free]
         columns["times"][daily, row] = np.where(times == 255, 256 - DEPTH, times + 1)
         if hours.settled.any():
-            for name in ("parts", "sums", "surge"):
+            for name in ("parts", "sums", "surge", "excess"):
                 columns[name][..., hours.row[hours.settled]] = 0
 
     def _finding(

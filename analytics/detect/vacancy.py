@@ -25,7 +25,8 @@ PATIENCE = 2
 """Empty hours in a row above the limit that open a finding."""
 SIGMAS, UNEXPECTED = 4.0, 3.0
 """Spreads above the usual of empty hours, and above what this hour is expected to bring anyway."""
-NEW_NORMAL = 5 * DAY
+NEW_NORMAL = 8 * DAY
+"""As long as that of `base_load`, which speaks for it: what that has taken as normal is not told by this one."""
 _MEMORY = 1 / 100
 
 
@@ -55,7 +56,7 @@ class Vacancy:
         return is_interval(key) and booked
 
     def judge(self, columns: Columns, hours: Hours, context: Context) -> list[Finding]:
-        """Empty hours above the limit, and what an empty hour usually brings; other hours say nothing and end it."""
+        """Empty hours above the limit, and what an empty hour usually brings; other hours say nothing."""
         gates = self._gates_of(hours.board)
         if not gates:
             return []
@@ -67,12 +68,13 @@ class Vacancy:
         opened = columns["since"][row] > 0
         over = vacant & (times >= GRACE // 4) & (hours.value > np.where(opened, (usual + high) / 2, high)) & (usual > 0)
         # At six the canteen cooks for those who are not in yet: that is expected.
-        over &= ~hours.shared
+        over &= opened | ~hours.shared
         over &= hours.residual > np.where(opened, 0.5, 1.0) * UNEXPECTED
         run = np.where(over, columns["run"][row] + 1, 0)
         columns["run"][row] = run
         lasted = opened & (hours.time - columns["since"][row] >= NEW_NORMAL)
-        active = over & (opened | (run >= PATIENCE)) & ~lasted
+        # Between two nights nobody can say that it is over.
+        active = np.where(vacant, over & (opened | (run >= PATIENCE)), opened) & ~lasted
         begin = hours.time - np.maximum(run, 1).astype(np.int64) * HOUR
         findings = []
         for i, since, on in tell(columns, hours, active, begin, np.ones(len(row), np.int8)):
@@ -87,7 +89,7 @@ class Vacancy:
                     Level(float(hours.value[i]), float(usual[i]), 0.0, float(high[i])),
                     Said(
                         Text("门禁显示无人，用电却过高", "the gates say nobody is in, yet the load is too high"),
-                        Text("无人时段用电已恢复正常，或已有人进入", "the load is as usual again, or somebody came in"),
+                        Text("无人时段用电已恢复正常", "the load of empty hours is as usual again"),
                     ),
                     active=on,
                     cause="left_on",

@@ -14,17 +14,27 @@ from schema.finding import Finding
 from schema.instant import DAY, HOUR
 
 GRACE = 6 * HOUR
+BALANCE = "balance"
 MONTH = 30 * DAY
 WEEK = 7 * DAY
 
 
 class Truth(NamedTuple):
-    """A fault, in [begin, end), and the (site, device) of every series that shows it."""
+    """A fault, in [begin, end), and the (site, device) of every series that shows it.
+
+    `above` are meters whose sub-meter it is: they show it by `balance` alone.
+    """
 
     kind: str
     begin: int
     end: int
     where: frozenset[tuple[str, str]]
+    above: frozenset[tuple[str, str]] = frozenset()
+
+    def met(self, opening: "Opening") -> bool:
+        """Whether a finding that opened is of this fault."""
+        there = opening.place in self.where or (opening.rule == BALANCE and opening.place in self.above)
+        return there and self.begin < opening.time <= self.end + GRACE
 
 
 class Opening(NamedTuple):
@@ -76,10 +86,7 @@ def score(kind: str, truths: Sequence[Truth], opened: Sequence[Opening], meter_w
     mine = 0
     for truth in truths:
         met = [
-            opening
-            for place in truth.where
-            for opening in by_place.get(place, ())
-            if truth.begin < opening.time <= truth.end + GRACE
+            opening for place in truth.where | truth.above for opening in by_place.get(place, ()) if truth.met(opening)
         ]
         hits.update(met)
         if truth.kind != kind:

@@ -2,7 +2,8 @@
 
 Each kind of fault is put into a copy of all meters, as a site of its own; all sites run through the live core at once.
 False alarms are the findings on the copy that was left as it is. A fault begins at a random hour, on average one every
-five weeks on each meter, and what it changes is rounded to the meter's resolution.
+five weeks on each meter, and what it changes is rounded to the meter's resolution. The figures of every second meter
+are given apart, to show how much they hang on which meters there are.
 """
 
 import csv
@@ -21,7 +22,7 @@ from analytics.score.faults import GRACE, MONTH, WEEK, Opening, Score, Truth, op
 from schema.batch import Batch
 from schema.errors import Reject
 from schema.instant import DAY, HOUR, to_micros
-from schema.series import SeriesKey
+from schema.series import INTERVAL_SUFFIX, SeriesKey
 
 Floats = NDArray[np.float64]
 
@@ -33,12 +34,13 @@ PORTION = 7 * 24
 
 
 class Meters(NamedTuple):
-    """Hourly kWh (hour, meter) of some buildings, and the outdoor air where it is known."""
+    """Hourly kWh (hour, meter) of some buildings, the outdoor air where it is known, and the kind of the meters."""
 
     names: list[str]
     time: NDArray[np.int64]
     kwh: Floats
     air: Floats | None
+    kind: str = "electricity_meter"
 
     def some(self, number: int) -> "Meters":
         """So many of them, spread over all."""
@@ -49,14 +51,20 @@ class Meters(NamedTuple):
 class Kind(NamedTuple):
     """A kind of fault: for so many hours a meter counts so many times as much, and a share of its mean more.
 
-    `night` is only from 20:00 to 06:00 local time; `grows` is from nothing to that.
+    `night` is only from 20:00 to 06:00 local time; `grows` is from nothing to that; where there is a `most`, each fault
+    is of a size drawn evenly from `times` to that.
     """
 
     hours: int
     times: float = 1.0
+    most: float | None = None
     plus: float = 0.0
     night: bool = False
     grows: bool = False
+
+    def drawn(self, rng: np.random.Generator) -> "Kind":
+        """One fault of this kind."""
+        return self if self.most is None else self._replace(times=float(rng.uniform(self.times, self.most)), most=None)
 
     def change(self, kwh: Floats, mean: float, hour: NDArray[np.int64]) -> Floats:
         """What it makes of some hours of a meter of that mean."""
@@ -66,7 +74,9 @@ class Kind(NamedTuple):
         return kwh + share * (kwh * (self.times - 1) + self.plus * mean)
 
 
+DRAWN = "+20 to 100 %, drawn evenly, for a day"
 KINDS: dict[str, Kind] = {
+    DRAWN: Kind(24, 1.2, 2.0),
     "+20 % for a day": Kind(24, 1.2),
     "+30 % for a day": Kind(24, 1.3),
     "+50 % for a day": Kind(24, 1.5),
@@ -83,7 +93,7 @@ OF_A_DAY = ("+20 % for a day", "+30 % for a day", "+50 % for a day", "+100 % for
 """Faults of at least 20 % for a day, in equal numbers."""
 
 
-def read(table: Path, weather: Path | None) -> Meters:
+def read(table: Path, weather: Path | None, kind: str = "electricity_meter") -> Meters:
     """A wide CSV of hourly kWh, a column a meter, and one of weather with `temp_c`; Reject says what is wrong."""
     header, rows = _rows(table)
     try:
@@ -96,7 +106,7 @@ def read(table: Path, weather: Path | None) -> Meters:
             air = np.array([at.get(row[0], np.nan) for row in rows])
     except ValueError as error:
         raise Reject("bad_table", f"{table}: {error}") from error
-    return Meters(header[1:], time, kwh, air)
+    return Meters(header[1:], time, kwh, air, kind)
 
 
 def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -119,7 +129,7 @@ def inject(meters: Meters, kind: str, site: str, seed: int, zone: Calendar) -> t
         at = int(LEARNING // HOUR + rng.integers(0, 21 * 24))
         while at + hours + 48 < len(kwh):
             part = slice(at, at + hours)
-            changed = KINDS[kind].change(kwh[part, meter], float(mean[meter]), local[part])
+            changed = KINDS[kind].drawn(rng).change(kwh[part, meter], float(mean[meter]), local[part])
             kwh[part, meter] = np.round(changed / RESOLUTION) * RESOLUTION
             begin = int(meters.time[at])
             truths.append(Truth(kind, begin, begin + hours * HOUR, frozenset({(site, name)})))
@@ -146,13 +156,32 @@ def run(
         progress(hours)
     start = int(meters.time[0]) + LEARNING
     opened = [opening for opening in openings(found) if opening.time > start]
-    span = (int(meters.time[-1]) - start) * len(meters.names)
+    span = int(meters.time[-1]) - start
+
+    def scored(names: list[str]) -> list[Score]:
+        return [
+            score(
+                kind,
+                [truth for truth in truths[kind] if next(iter(truth.where))[1] in names],
+                [one for one in opened if one.place[0] == sites[kind] and one.place[1] in names],
+                span * len(names) / WEEK,
+            )
+            for kind in kinds
+        ]
+
+    halves = {"even": meters.names[::2], "odd": meters.names[1::2]}
     return {
         "meters": len(meters.names),
         "false_alarms": _false(opened, sites[CLEAN], span, meters.names),
-        "kinds": [
-            score(kind, truths[kind], [o for o in opened if o.place[0] == sites[kind]], span / WEEK) for kind in kinds
-        ],
+        "kinds": scored(meters.names),
+        "halves": {
+            half: {
+                "false_alarms": _false(opened, sites[CLEAN], span, names),
+                "recall": {one.kind: one.recall for one in scored(names)},
+            }
+            for half, names in halves.items()
+            if names
+        },
     }
 
 
@@ -164,13 +193,15 @@ def overall(scores: list[Score], kinds: tuple[str, ...]) -> float:
 
 def _false(opened: list[Opening], site: str, span: int, names: list[str]) -> dict[str, Any]:
     """False alarms a meter and month: all, by rule, and of the quietest, the middle and the loudest meter."""
-    clean = [opening for opening in opened if opening.place[0] == site]
+    chosen = set(names)
+    clean = [opening for opening in opened if opening.place[0] == site and opening.place[1] in chosen]
     by_meter = np.array([sum(opening.place[1] == name for opening in clean) for name in names])
-    months = span / len(names) / MONTH
+    months = span / MONTH
+    total = months * len(names)
     rules = sorted({opening.rule for opening in clean})
     return {
-        "per_meter_month": round(len(clean) * MONTH / span, 3),
-        "by_rule": {rule: round(sum(o.rule == rule for o in clean) * MONTH / span, 3) for rule in rules},
+        "per_meter_month": round(len(clean) / total, 3),
+        "by_rule": {rule: round(sum(o.rule == rule for o in clean) / total, 3) for rule in rules},
         "least_median_most": [round(float(np.quantile(by_meter, q) / months), 2) for q in (0, 0.5, 1)],
     }
 
@@ -178,7 +209,9 @@ def _false(opened: list[Opening], site: str, span: int, names: list[str]) -> dic
 def _batches(meters: Meters, tables: Mapping[str, Floats]) -> Iterator[tuple[int, Batch]]:
     """A week of all sites at a time, as intervals of 15 minutes that each stand for their hour."""
     keys = tuple(
-        SeriesKey(site, "b1", "electricity_meter_15min", name, "energy") for site in tables for name in meters.names
+        SeriesKey(site, "b1", f"{meters.kind}{INTERVAL_SUFFIX}", name, "energy")
+        for site in tables
+        for name in meters.names
     )
     airs = tuple(SeriesKey(site, "b1", "weather_station", "weather", "temperature") for site in tables)
     for first in range(0, len(meters.time), PORTION):

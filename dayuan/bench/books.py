@@ -1,4 +1,4 @@
-"""Whether messages that come twice, late or spoiled end in the books of the clean run: real registers, twice over."""
+"""Whether messages that come twice, late, spoiled or corrected end in the books of the clean run, of real registers."""
 
 import random
 import tempfile
@@ -24,6 +24,7 @@ from schema.batch import Batch
 from schema.instant import DAY, HOUR, SECOND, now
 from schema.reading import Reading
 from schema.series import INTERVAL_SUFFIX
+from schema.stream import Position
 from schema.text import Text
 from store.registry import deadletters, worklist
 from store.registry.base import Registry
@@ -37,11 +38,15 @@ CALENDAR = Calendar("Europe/London", None)
 
 @dataclass(frozen=True, slots=True)
 class Mishaps:
-    """Which shares of the messages come twice, late (by up to `delay` us) or also once spoiled."""
+    """Which shares of the messages come twice, late (by up to `delay` us) or also once spoiled, and correct others.
+
+    What is corrected is in the clean run too, each right before its correction.
+    """
 
     duplicated: float = 0.05
     delayed: float = 0.05
     malformed: float = 0.01
+    corrected: float = 0.02
     delay: int = 2 * DAY
 
 
@@ -75,8 +80,10 @@ def run(
 
     Analytics settles every `step` us of the file's time. `told` hears of the run and the share of it that is done.
     """
-    sent, sums = _messages(file, columns, days)
-    spoiled, counts = _spoil(sent, mishaps or Mishaps(), random.Random(seed))  # noqa: S311
+    mishaps = mishaps or Mishaps()
+    told_right, sums = _readings(file, columns, days)
+    sent = _messages(told_right, mishaps.corrected, random.Random(seed))  # noqa: S311
+    spoiled, counts = _spoil(sent, mishaps, random.Random(seed))  # noqa: S311
     births = _births(file, columns)
     clean = _play(births, sent, step, lambda share: told("clean", share))
     dirty = _play(births, spoiled, step, lambda share: told("with mishaps", share))
@@ -85,6 +92,7 @@ def run(
         "file": file.name,
         "meters": len(sums),
         "messages": len(sent),
+        "corrected": len(sent) - len(told_right),
         **counts,
         "parked": dirty.parked,
         "intervals": len(clean.intervals),
@@ -111,8 +119,10 @@ def _births(file: Path, columns: tuple[str, ...]) -> list[Message]:
     ]
 
 
-def _messages(file: Path, columns: tuple[str, ...], days: int | None) -> tuple[list[Message], dict[str, Decimal]]:
-    """Every register as a message in time order, and what each meter counted in all."""
+def _readings(
+    file: Path, columns: tuple[str, ...], days: int | None
+) -> tuple[list[tuple[str, Reading]], dict[str, Decimal]]:
+    """Every register in time order with its topic, and what each meter counted in all."""
     table, kind = scan(file, ZoneInfo("UTC")), guess_kind(file.stem)
     meters = choose_meters(table, kind, "register", only=columns)
     until = table.times[0] + days * DAY if days else table.end
@@ -120,14 +130,27 @@ def _messages(file: Path, columns: tuple[str, ...], days: int | None) -> tuple[l
         device.id: Topic("dayuan", SITE, device.building, device.kind, device.id, "readings").path()
         for device in devices(table, kind, meters)
     }
-    found: list[Message] = []
+    found: list[tuple[str, Reading]] = []
     sums: dict[str, Decimal] = {}
     for moment in registers(table, meters, Left()):
         for reading in moment:
             if reading.time <= until:
-                found.append(Message(reading.time, topics[reading.device], senml.encode(SITE, [reading])))
+                found.append((topics[reading.device], reading))
                 sums[reading.device] = Decimal(str(reading.value))
     return found, sums
+
+
+def _messages(readings: list[tuple[str, Reading]], corrected: float, chance: random.Random) -> list[Message]:
+    """A message a reading, of one stream; before a share of them one that says otherwise of the same instant."""
+    said: list[tuple[str, Reading]] = []
+    for path, reading in readings:
+        if chance.random() < corrected:
+            said.append((path, reading._replace(value=reading.value + chance.choice((0.5, 40.0)))))
+        said.append((path, reading))
+    return [
+        Message(reading.time, path, senml.encode(SITE, [reading], Position("bench", "bench", seq)))
+        for seq, (path, reading) in enumerate(said, 1)
+    ]
 
 
 def _spoil(sent: list[Message], mishaps: Mishaps, chance: random.Random) -> tuple[list[Message], dict[str, int]]:

@@ -27,7 +27,7 @@ from schema.finding import Finding, Severity
 from schema.instant import HOUR, MINUTE
 from schema.series import SeriesKey
 from schema.text import Text
-from store.registry.alarms import Alarm, AlarmStep, history, open_alarms, past_alarms
+from store.registry.alarms import Alarm, AlarmStep, explained, history, open_alarms, past_alarms
 from store.registry.base import Base, Registry
 from store.registry.places import Device, Site
 from store.registry.snapshots import load, save
@@ -175,7 +175,7 @@ def test_a_shelved_alarm_comes_back_by_the_clock(registry: Registry) -> None:
         assert not alarm.shelved(2000)
         assert tick(session, 1999) == []
         assert [change.effect for change in tick(session, 2000)] == ["unshelved"]
-        shelve(session, 1, 3000, "ops", "", 2000)
+        shelve(session, 1, 3000, "ops", "again", 2000)
         assert unshelve(session, 1, "chief", "no", 2100).alarm.shelved_until is None
         assert [entry.signal for entry in history(session, 1)] == ["raise", "shelve", "unshelve", "shelve", "unshelve"]
 
@@ -189,7 +189,7 @@ def test_what_makes_no_sense_is_rejected(registry: Registry) -> None:
         with pytest.raises(Reject, match="already_acknowledged"):
             acknowledge(session, 1, "ops", "", 1200)
         with pytest.raises(Reject, match="bad_time"):
-            shelve(session, 1, 1200, "ops", "", 1200)
+            shelve(session, 1, 1200, "ops", "late", 1200)
         with pytest.raises(Reject, match="not_shelved"):
             unshelve(session, 1, "ops", "", 1200)
     effects(registry, finding(500, active=False))
@@ -354,7 +354,7 @@ def test_out_of_service_tells_nobody_until_it_is_over(registry: Registry) -> Non
         assert all(alarm.removed for alarm in open_alarms(session))
     assert ticked(registry, NOW + HOUR) == ["restored", "restored"]
     with registry.writing() as session:
-        take_out_of_service(session, "demo", "m1", "stuck", None, "ops", "", NOW + HOUR)
+        take_out_of_service(session, "demo", "m1", "stuck", None, "ops", "rewired", NOW + HOUR)
         changes = put_back_in_service(session, "demo", "m1", "stuck", "ops", NOW + 2 * HOUR)
         assert [change.effect for change in changes] == ["restored"]
         with pytest.raises(Reject, match="in_service"):
@@ -454,3 +454,42 @@ def test_a_sub_meter_that_stands_still_explains_the_balance_of_its_parent(regist
         known = {alarm.rule: alarm for alarm in open_alarms(session)}
         assert known["balance"].suppressed
         assert known["balance"].root == known["stuck"].id
+
+
+def test_two_alarms_of_one_cause_call_once(registry: Registry) -> None:
+    """Load while nobody is in, then a high base load of the same meter: the second takes the first with it."""
+    compound(registry)
+    start = NOW - HOUR
+    assert effects(registry, finding(start, rule="vacancy"), now=NOW) == ["opened"]
+    assert effects(registry, finding(start + 1, rule="base_load"), now=NOW) == ["took_over"]
+    with registry.reading() as session:
+        known = {alarm.rule: alarm for alarm in open_alarms(session)}
+        assert (known["vacancy"].suppressed, known["base_load"].suppressed) == (True, False)
+        assert [alarm.rule for alarm in explained(session, known["base_load"].id)] == ["vacancy"]
+
+
+def test_what_somebody_has_seen_does_not_silence_the_next(registry: Registry) -> None:
+    compound(registry)
+    effects(registry, finding(NOW - HOUR, rule="vacancy"), now=NOW)
+    with registry.writing() as session:
+        acknowledge(session, 1, "ops", "", NOW)
+    assert effects(registry, finding(NOW - HOUR + 1, rule="base_load"), now=NOW) == ["opened"]
+
+
+def test_sub_meters_explain_their_parent_together_and_each_kilowatt_once(registry: Registry) -> None:
+    """Two of 40 % do; one of 40 % with what is below it does not."""
+    compound(registry)
+    with registry.writing() as session:
+        for name, parent in (("m3", "m1"), ("m4", "m2")):
+            row = session.get_one(Device, ("demo", "m2"))
+            values = {column.key: getattr(row, column.key) for column in Device.__table__.columns}
+            session.add(Device(**values | {"id": name, "parent": parent}))
+    below = {name: METER._replace(device=name) for name in ("m2", "m3", "m4")}
+    effects(registry, finding(200, cost=10.0), now=1000)
+    effects(registry, finding(210, series=below["m2"], cost=4.0), now=1000)
+    effects(registry, finding(210, series=below["m4"], cost=1.5), now=1000)
+    with registry.reading() as session:
+        assert not session.get_one(Alarm, 1).suppressed
+    effects(registry, finding(220, series=below["m3"], cost=4.0), now=1000)
+    with registry.reading() as session:
+        assert session.get_one(Alarm, 1).suppressed

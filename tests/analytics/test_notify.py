@@ -15,7 +15,7 @@ from analytics.alarms.acts import acknowledge, shelve
 from analytics.alarms.clock import tick
 from analytics.alarms.deliver import PER_MINUTE, Delivered, Sender
 from analytics.alarms.lifecycle import Change, apply
-from analytics.alarms.notify import BUS, GROUP_WAIT, Channel, enqueue
+from analytics.alarms.notify import BUS, BUS_NAME, GROUP_WAIT, Channel, enqueue
 from analytics.alarms.roster import ESCALATION
 from schema.errors import Reject, Stop
 from schema.finding import Finding, Severity
@@ -24,6 +24,7 @@ from schema.series import SeriesKey
 from schema.text import Text
 from store.registry.alarms import Notification
 from store.registry.base import Base, Registry
+from store.registry.places import Device, Site
 from store.registry.roster import Duty
 
 NOW = 1_780_243_200_000_000
@@ -238,7 +239,7 @@ def test_what_is_silenced_before_it_goes_out_is_withdrawn(registry: Registry) ->
         channels = [Channel("duty", f"json://127.0.0.1:{port}/hook")]
         (change,) = raised(registry, 1, channels)
         with registry.writing() as session:
-            shelve(session, change.alarm.id, NOW + DAY, "wang", "", NOW)
+            shelve(session, change.alarm.id, NOW + DAY, "wang", "works", NOW)
         assert told(registry, channels, SOON) == 0
     assert got == []
     with registry.reading() as session:
@@ -301,9 +302,11 @@ def test_a_link_acknowledges_one_alarm_for_a_week(registry: Registry) -> None:
     assert address.startswith("https://compound.example/a/")
     token = address.rpartition("/")[2]
     assert links.read(token, NOW + VALID) == (change.alarm.id, "duty")
-    for wrong, now in ((token, NOW + VALID + SECOND), (token[:-1] + "?", NOW), ("", NOW), ("é", NOW)):
+    with pytest.raises(Reject, match="old_link"):
+        links.read(token, NOW + VALID + SECOND)
+    for wrong in (token[:-1] + "?", "", "é"):
         with pytest.raises(Reject, match="bad_link"):
-            links.read(wrong, now)
+            links.read(wrong, NOW)
     with pytest.raises(Reject, match="bad_link"):
         AckLinks("another", "").read(token, NOW)
 
@@ -328,3 +331,48 @@ def test_machines_hear_on_the_broker_and_are_tried_again(registry: Registry) -> 
         "seasonal",
         9.0,
     )
+
+
+def test_a_digest_leads_to_the_list(registry: Registry) -> None:
+    links = AckLinks("secret", "https://compound.example/")
+    with receiver() as (port, got):
+        channels = [Channel("duty", f"json://127.0.0.1:{port}/hook", language="zh")]
+        raised(registry, 22, channels, severity="critical", links=links)
+        assert told(registry, channels, NOW) == 22
+    assert len(got) == 20
+    assert got[-1]["message"].splitlines()[-1] == "https://compound.example/alarms"
+
+
+def test_what_took_over_is_told_to_machines_alone(registry: Registry) -> None:
+    """People were called for the same meter and have not looked yet."""
+    channels = [Channel("duty", "json://127.0.0.1:9/hook"), Channel(BUS_NAME, BUS, least="low")]
+    with registry.writing() as session:
+        session.add(Site(id="demo", title_zh="院", title_en="Demo", timezone="Asia/Shanghai"))
+        session.flush()
+        meter = Device(site="demo", id="m0", building="b0", kind="electricity_meter", title_zh="0", title_en="0")
+        meter.interval, meter.state_since = 15.0, 0
+        session.add(meter)
+    changes = []
+    for rule in ("vacancy", "base_load"):
+        finding = Finding(
+            series=SeriesKey("demo", "b0", "electricity_meter_15min", "m0", "energy"),
+            rule=rule,
+            begin=NOW - HOUR,
+            end=NOW,
+            observed=9.0,
+            expected=5.0,
+            low=4.0,
+            high=6.0,
+            unit="kWh",
+            severity="warning",
+            confidence=0.9,
+            reason=Text("过高", "too high"),
+        )
+        with registry.writing() as session:
+            found = apply(session, [finding], NOW)
+            changes += [change.effect for change in found]
+            enqueue(session, found, channels, NOW)
+    assert changes == ["opened", "took_over"]
+    with registry.reading() as session:
+        told_of = session.execute(select(Notification.alarm, Notification.channel).order_by(Notification.id)).all()
+    assert [tuple(row) for row in told_of] == [(1, "bus"), (1, "duty"), (2, "bus")]

@@ -105,3 +105,29 @@ def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:
         injected.read(table, None)
     with pytest.raises(Reject):
         injected.read(tmp_path / "none.csv", None)
+
+
+def test_sizes_are_drawn_evenly_and_the_same_for_a_seed() -> None:
+    kind, rng = injected.KINDS[injected.DRAWN], np.random.default_rng(5)
+    sizes = np.array([kind.drawn(rng).times for _ in range(4000)])
+    assert sizes.min() >= 1.2
+    assert sizes.max() <= 2.0
+    assert np.allclose(np.quantile(sizes, [0.25, 0.5, 0.75]), [1.4, 1.6, 1.8], atol=0.03)
+    zone = Calendar("Europe/London", None)
+    one, other = (injected.inject(meters(), injected.DRAWN, "x", 3, zone)[0] for _ in range(2))
+    np.testing.assert_array_equal(one, other)
+
+
+def test_a_parent_shows_a_fault_below_it_by_balance_alone() -> None:
+    fault = Truth("wrong_ct", 0, DAY, frozenset({A}), frozenset({B}))
+    assert fault.met(Opening(HOUR, A, "seasonal"))
+    assert fault.met(Opening(HOUR, B, "balance"))
+    assert not fault.met(Opening(HOUR, B, "seasonal"))
+    assert not fault.met(Opening(2 * DAY, B, "balance"))
+
+
+def test_half_the_use_of_quiet_meters_is_found_as_well_as_double() -> None:
+    kinds = {name: injected.KINDS[name] for name in ("-50 % for a day",)}
+    result = injected.run(meters(), 3, Calendar("Europe/London", None), kinds)
+    assert result["kinds"][0].recall == 1.0
+    assert set(result["halves"]) == {"even", "odd"}

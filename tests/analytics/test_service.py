@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analytics.service import Analytics
+from analytics.service import SNAPSHOT, Analytics
 from schema.batch import Batch
 from schema.errors import RetryLater
-from schema.instant import HOUR, MINUTE, to_micros
+from schema.instant import DAY, HOUR, MINUTE, to_micros
 from schema.series import SeriesKey
-from store.registry import worklist
+from store.registry import snapshots, worklist
 from store.registry.alarms import open_alarms
 from store.registry.base import Registry
 from store.registry.migrate import tables
@@ -107,3 +107,73 @@ def test_an_agent_that_is_gone_explains_the_silence_behind_it(tmp_path: Path, re
     service.save()
     store.close()
     registry.close()
+
+
+DAYS = 16
+GAUGE = SeriesKey("demo", "hall", "room_sensor", "room-1", "temperature")
+
+
+def test_without_a_snapshot_the_detectors_learn_stored_history_and_say_nothing_of_it(tmp_path: Path) -> None:
+    """What they know then is what one that was never stopped knows; what waits is told as ever."""
+    store = open_store(f"duckdb:///{tmp_path}/readings.duckdb")
+    rng = np.random.default_rng(4)
+    time = BEGIN + np.arange(DAYS * 24 + 1) * HOUR
+    used = np.where(np.arange(len(time)) % 24 < 12, 5.0, 20.0) * (1 + rng.normal(0, 0.02, len(time)))
+    used[-48:-24] *= 3  # a day that is told when it comes, and not when it is history
+    batch = Batch.of(
+        [KEY, GAUGE],
+        np.repeat([0, 1], len(time)),
+        np.tile(time, 2),
+        np.concatenate([np.cumsum(used), 20 + rng.normal(0, 0.1, len(time))]),
+    )
+    now = [BEGIN]
+
+    def service(name: str) -> tuple[Registry, Analytics]:
+        registry = Registry(f"sqlite:///{tmp_path / name}.db")
+        tables().metadata.create_all(registry.engine)
+        with registry.writing() as session:
+            session.add(Site(id="demo", title_zh="甲", title_en="A", timezone="Asia/Shanghai", calendar="CN"))
+        return registry, Analytics(store, registry, lambda: now[0])
+
+    def live(registry: Registry, analytics: Analytics, days: range) -> None:
+        for day in days:
+            part = batch.take((batch.time > BEGIN + (day - 1) * DAY) & (batch.time <= BEGIN + day * DAY))
+            store.write(part)
+            with registry.writing() as session:
+                worklist.add(session, [(key, int(part.time.min()), int(part.time.max())) for key in (KEY, GAUGE)])
+            now[0] = int(part.time.max()) + MINUTE
+            while analytics.step().more:
+                pass
+
+    registry, never_stopped = service("first")
+    live(registry, never_stopped, range(DAYS))
+    with registry.reading() as session:
+        told = {alarm.rule for alarm in open_alarms(session)}
+    assert "seasonal" in told
+    other, warmed = service("second")
+    live(other, warmed, range(0))
+    while warmed.step().more:
+        warmed.save()
+        with other.reading() as session:
+            assert snapshots.load(session, SNAPSHOT) is None, "half of it is learned"
+    with other.reading() as session:
+        assert not open_alarms(session)
+    same(warmed, never_stopped)
+    for each in ((registry, never_stopped), (other, warmed)):
+        live(*each, range(DAYS, DAYS + 1))
+    same(warmed, never_stopped)
+    with other.reading() as session:
+        assert "seasonal" in {alarm.rule for alarm in open_alarms(session)}, "it still lasts"
+    for one in (registry, other):
+        one.close()
+    store.close()
+
+
+def same(one: Analytics, other: Analytics) -> None:
+    mine, theirs = one.detection.tables, other.detection.tables
+    for name, state in {"series": mine.series, "sites": mine.sites, **mine.of}.items():
+        known = {"series": theirs.series, "sites": theirs.sites, **theirs.of}[name]
+        assert set(state.keys) == set(known.keys)
+        order = [known.rows[key] for key in state.keys]
+        for column, cells in state.columns.items():
+            np.testing.assert_allclose(cells, known.columns[column][..., order], 1e-5, 1e-6, err_msg=f"{name}.{column}")

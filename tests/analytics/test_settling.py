@@ -215,7 +215,7 @@ def test_a_late_reading_fills_the_gaps_again_that_it_taught(bench: Bench) -> Non
     bench.store.write(late)
     work = [Work(KEYS[0], BEGIN + 98 * HOUR, BEGIN + 98 * HOUR)]
     causes = [(revision.cause, revision.begin < gap[0]) for revision in prepare(bench.store, work, Ground()).revisions]
-    assert set(causes) == {("readings", True), ("history", False)}
+    assert set(causes) == {("late", True), ("history", False)}
     settle(bench.store, work)
     after = bench.store.read([KEYS[0].intervals()], *gap)
     assert after.value.sum() == before.value.sum()
