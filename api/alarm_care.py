@@ -1,6 +1,6 @@
 """What people may set of how alarms are treated, for the API and the pages: checked, and put in the audit trail."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -83,8 +83,19 @@ def put_back(session: Session, site: str, device: str, rule: str, who: str, now:
     return changes
 
 
-def set_roster(session: Session, site: str, shifts: Iterable[Shift], who: str, now: int) -> list[Duty]:
-    """Put this roster in place of the one before."""
+def strange(shifts: Iterable[Shift], known: Collection[str] | None) -> list[str]:
+    """The channels of a roster that no setting names; none where it is not known what is set."""
+    return [] if known is None else sorted({shift.channel for shift in shifts}.difference(known))
+
+
+def set_roster(
+    session: Session, site: str, shifts: Sequence[Shift], known: Collection[str] | None, who: str, now: int
+) -> list[Duty]:
+    """Put this roster in place of the one before; Reject where it names a channel that is none of the `known`."""
+    unknown = strange(shifts, known)
+    if unknown:
+        told = f"alarms.channels names {', '.join(sorted(known or ()))}"
+        raise Reject("unknown_channel", f"{', '.join(unknown)}; {told}")
     session.execute(delete(Duty).where(Duty.site == site))
     rows = [duty_of(site, shift) for shift in shifts]
     session.add_all(rows)

@@ -16,6 +16,7 @@ from api.limits import BodyLimit
 from api.problems import not_found
 from api.routes import (
     alarm_care,
+    alarm_performance,
     alarms,
     auth,
     books,
@@ -79,6 +80,7 @@ def create_app(context: Context) -> FastAPI:
         validation,
         alarms,
         alarm_care,
+        alarm_performance,
         gates,
         permits,
         live,

@@ -23,7 +23,7 @@ _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A user or a token; `role` "gate" may only ask for decisions, `site` limits a token to one compound."""
+    """A user or a token; `role` "gate" may only ask for decisions, `site` limits either to one compound."""
 
     name: str
     role: Literal["viewer", "operator", "admin", "gate"]
@@ -68,7 +68,7 @@ def _by_session(context: Context, cookie: str) -> Caller | None:
         user = session.get(User, row.user) if row is not None and row.ends > context.clock() else None
         if row is None or user is None or not user.active:
             return None
-        return Caller(user.name, _role(user.role), session=row.id, must_change=user.must_change)
+        return Caller(user.name, _role(user.role), user.site, row.id, user.must_change)
 
 
 def _role(text: str) -> Literal["viewer", "operator", "admin", "gate"]:

@@ -16,6 +16,7 @@ from store.series.port import SeriesStore
 class Context:
     """The stores, the live hub, the clock, the secret that signs session cookies, and the pepper of credentials.
 
+    `channels` are the names that alarms can be told to, None where this service was not told of any.
     `pepper` is the one of the gate agents (access.credential); `secure_cookies` is for a server reached by HTTPS only.
     """
 
@@ -26,6 +27,7 @@ class Context:
     secret: str
     pepper: bytes
     secure_cookies: bool = False
+    channels: frozenset[str] | None = None
 
 
 # This and other dependencies that never block are coroutines: FastAPI would run a plain function in a thread.

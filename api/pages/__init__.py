@@ -8,21 +8,13 @@ from fastapi.staticfiles import StaticFiles
 from nicegui import core, ui
 
 from api.context import Context
-from api.pages import (
-    ack,
-    alarm,
-    alarm_care,
-    alarms,
-    compound,
-    dead_letter,
-    dead_letters,
-    device,
-    devices,
-    preference,
-    sign_in,
-)
-from api.pages.entrance import door, missing, page
-from api.pages.watch import Watch
+from api.pages.alarms import ack, alarm, alarms, care, performance
+from api.pages.devices import device, devices
+from api.pages.frame import preference, sign_in
+from api.pages.frame.entrance import door, missing, page
+from api.pages.letters import letter, letters
+from api.pages.live import compound
+from api.pages.live.watch import Watch
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -42,10 +34,11 @@ def mount(app: FastAPI, context: Context) -> None:
     page(context, "/devices", devices.show)
     page(context, "/devices/{site}/{device}", device.show)
     page(context, "/alarms", alarms.show)
-    page(context, "/alarms/care", alarm_care.show, role="operator")
+    page(context, "/alarms/care", care.show, role="operator")
+    page(context, "/alarms/performance", performance.show)
     page(context, "/alarms/{id}", alarm.show)
-    page(context, "/dead-letters", dead_letters.show, role="operator")
-    page(context, "/dead-letters/{id}", dead_letter.show, role="operator")
+    page(context, "/dead-letters", letters.show, role="operator")
+    page(context, "/dead-letters/{id}", letter.show, role="operator")
     ui.run_with(
         app,
         root=door(context, missing),

@@ -12,7 +12,7 @@ from api.auth import Admin, Operator
 from api.context import Context, Ctx
 from api.moments import instant, iso
 from api.places import DeviceOf, SiteOf, zone_of
-from api.problems import not_found
+from api.problems import invalid, not_found
 from schema.errors import Reject
 from schema.instant import SECOND
 from store.registry.places import Site
@@ -35,7 +35,7 @@ class Removal(BaseModel):
     """Until when (ISO 8601; null: until put back), and why."""
 
     until: str | None = None
-    comment: str = Field(default="", max_length=500)
+    comment: str = Field(pattern=r"\S", max_length=500)
 
 
 class RemovalOut(Removal):
@@ -43,6 +43,7 @@ class RemovalOut(Removal):
 
     device: str
     rule: str
+    comment: str
     since: str
     who: str
 
@@ -118,10 +119,13 @@ def get_roster(site: SiteOf, context: Ctx) -> list[Shift]:
 def set_roster(
     caller: Admin, site: SiteOf, context: Ctx, body: Annotated[list[Shift], Field(max_length=MOST_DUTIES)]
 ) -> list[Shift]:
-    """Put this roster in place of the one before."""
-    with context.registry.writing() as session:
-        rows = alarm_care.set_roster(session, site.id, body, caller.name, context.clock())
-        return [shift_of(row) for row in rows]
+    """Put this roster in place of the one before; 422 for a channel that `alarms.channels` of the settings lacks."""
+    try:
+        with context.registry.writing() as session:
+            rows = alarm_care.set_roster(session, site.id, body, context.channels, caller.name, context.clock())
+            return [shift_of(row) for row in rows]
+    except Reject as error:
+        raise invalid(str(error)) from None
 
 
 def _announce(context: Context, site: Site, changes: int) -> None:

@@ -55,9 +55,10 @@ class Judgement(Acknowledgement):
     cause: Cause | None = None
 
 
-class Shelving(Acknowledgement):
-    """Until when nobody shall be told."""
+class Shelving(BaseModel):
+    """Until when nobody shall be told, and why."""
 
+    comment: str = Field(pattern=r"\S", max_length=500)
     until: str = Field(description="ISO 8601; without offset in the site's zone")
 
 

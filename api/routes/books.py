@@ -97,8 +97,9 @@ class SideOut(BaseModel):
 class EntryOut(BaseModel):
     """Booked intervals, one after another, that were changed: from what to what, when and why.
 
-    `cause` is "readings" (late or corrected ones, of `cause_from` to `cause_to`), "declaration" (of a register change),
-    "history" (such readings in the weeks that a gap is filled by), or "version" (the rules are new).
+    Of readings of `cause_from` to `cause_to`, `cause` is "late", "corrected" (they took the place of others) or
+    "gap_closed" (measured now, once estimated), and "readings" where it is not known which; else "declaration" (of a
+    register change), "history" (readings in the weeks that a gap is filled by) or "version" (the rules are new).
     """
 
     id: int

@@ -14,7 +14,7 @@ from api.limits import Number
 from api.moments import UTC, instant, iso
 from api.places import zone_of
 from api.problems import not_found
-from store.registry.deadletters import DeadLetter, Search, counts, found, outcome
+from store.registry.deadletters import DeadLetter, Search, by_reason, counts, found, outcome
 from store.registry.places import Site, sites
 
 router = APIRouter(tags=["dead letters"])
@@ -41,7 +41,10 @@ class Letter(BaseModel):
 
 
 class Shelf(BaseModel):
-    """How many were ever parked, by reason, and the newest of those asked for."""
+    """How many were ever parked, by reason, and the newest of those asked for.
+
+    To a caller of one site `counts` tells of what its shelf holds: what was ever parked is not counted by site.
+    """
 
     counts: dict[str, int]
     letters: list[Letter]
@@ -100,7 +103,8 @@ def list_dead_letters(
     with context.registry.reading() as session:
         zones = {each.id: zone_of(each) for each in sites(session)}
         rows = found(session, search, before=before, limit=limit)
-        return Shelf(counts=counts(session), letters=[_letter(row, zones.get(row.site, UTC)) for row in rows])
+        known = counts(session) if caller.site is None else by_reason(session, Search(site=caller.site))
+        return Shelf(counts=known, letters=[_letter(row, zones.get(row.site, UTC)) for row in rows])
 
 
 @router.get("/dead-letters/{letter}")

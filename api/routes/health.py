@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, HTTPException, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel
 from sqlalchemy import func, select
@@ -50,8 +50,10 @@ def readyz(context: Ctx, _: Viewer) -> Response:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-def metrics(context: Ctx, _: Viewer) -> PlainTextResponse:
-    """Counters and gauges in the Prometheus text format; scrape with a viewer's token."""
+def metrics(context: Ctx, caller: Viewer) -> PlainTextResponse:
+    """Counters and gauges in the Prometheus text format, of all sites; scrape with a viewer's token."""
+    if caller.site is not None:
+        raise HTTPException(HTTPStatus.FORBIDDEN, f"of all sites; {caller.name} is limited to {caller.site!r}")
     with context.registry.reading() as session:
         streams = session.execute(select(func.sum(StreamProgress.seq), func.sum(StreamProgress.lost))).one()
         waiting = session.scalar(select(func.count()).select_from(Unsettled))

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from api.auth import Admin, digest
-from api.context import Ctx
+from api.context import Context, Ctx
 from api.limits import Number
 from api.moments import UTC, instant, iso
 from api.passwords import hashed, one_time
@@ -25,21 +25,24 @@ class UserOut(BaseModel):
 
     name: str
     role: Role
+    site: str | None
     active: bool
     must_change: bool
 
 
 class NewUser(BaseModel):
-    """An account to create; its one-time password is in the answer."""
+    """An account to create; its one-time password is in the answer. `site` limits it to one compound."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{1,63}$")
     role: Role
+    site: str | None = None
 
 
 class UserChange(BaseModel):
-    """What to change; `new_password` asks for a fresh one-time password."""
+    """What to change; `new_password` asks for a fresh one-time password, `site: null` lifts the limit to one site."""
 
     role: Role | None = None
+    site: str | None = None
     active: bool | None = None
     new_password: bool = False
 
@@ -49,6 +52,7 @@ class OneTime(BaseModel):
 
     name: str
     role: str
+    site: str | None
     active: bool
     password: str | None
 
@@ -101,21 +105,30 @@ def list_users(context: Ctx, _: Admin) -> list[UserOut]:
 @router.post("/users", status_code=HTTPStatus.CREATED)
 def create_user(context: Ctx, caller: Admin, body: NewUser) -> OneTime:
     """Create an account; 409 when the name is taken."""
+    _may_be_bound(context, body.role, body.site)
     password = one_time(secrets.token_bytes)
     kept, now = hashed(password), context.clock()
     with context.registry.writing() as session:
         if session.get(User, body.name) is not None:
             raise HTTPException(HTTPStatus.CONFLICT, f"there is a user {body.name!r}")
         session.add(
-            User(name=body.name, role=body.role, password_hash=kept, must_change=True, active=True, created=now)
+            User(
+                name=body.name,
+                role=body.role,
+                site=body.site,
+                password_hash=kept,
+                must_change=True,
+                active=True,
+                created=now,
+            )
         )
-        audit(session, now, caller.name, "user created", body.name, body.role)
-    return OneTime(name=body.name, role=body.role, active=True, password=password)
+        audit(session, now, caller.name, "user created", body.name, f"{body.role} {body.site or 'all sites'}")
+    return OneTime(name=body.name, role=body.role, site=body.site, active=True, password=password)
 
 
 @router.patch("/users/{name}")
 def change_user(context: Ctx, caller: Admin, name: str, body: UserChange) -> OneTime:
-    """Change role, activity or password; the user's sessions end. 409 for the last administrator."""
+    """Change role, site, activity or password; the user's sessions end. 409 for the last administrator."""
     password = one_time(secrets.token_bytes) if body.new_password else None
     kept, now = hashed(password) if password else None, context.clock()
     with context.registry.writing() as session:
@@ -126,13 +139,15 @@ def change_user(context: Ctx, caller: Admin, name: str, body: UserChange) -> One
         if user.role == "admin" and loses and last_admin(session, name):
             raise HTTPException(HTTPStatus.CONFLICT, f"{name!r} is the last administrator")
         user.role = body.role or user.role
+        user.site = body.site if "site" in body.model_fields_set else user.site
+        _may_be_bound(context, user.role, user.site)
         user.active = user.active if body.active is None else body.active
         if kept is not None:
             user.password_hash, user.must_change = kept, True
         end_sessions(session, name)
-        done = body.model_dump_json(exclude_none=True, exclude_defaults=True)
+        done = body.model_dump_json(exclude_unset=True)
         audit(session, now, caller.name, "user changed", name, done)
-        return OneTime(name=name, role=user.role, active=user.active, password=password)
+        return OneTime(name=name, role=user.role, site=user.site, active=user.active, password=password)
 
 
 @router.get("/tokens")
@@ -147,8 +162,7 @@ def create_token(context: Ctx, caller: Admin, body: NewToken) -> TokenSecret:
     """Create a bearer token; only its SHA-256 is kept."""
     if body.role == "gate" and body.site is None:
         raise invalid("site: a gate token belongs to one site")
-    if body.role == "admin" and body.site is not None:
-        raise invalid("site: what an administrator does is not limited to a site")
+    _may_be_bound(context, body.role, body.site)
     zone = zone_of(find_site(context, body.site)) if body.site is not None else UTC
     now = context.clock()
     expires = instant(body.expires, zone, "expires") if body.expires is not None else None
@@ -191,6 +205,15 @@ def list_audit(
             )
             for row in session.scalars(query)
         ]
+
+
+def _may_be_bound(context: Context, role: str, site: str | None) -> None:
+    """Whether who has that role can be limited to that site; 422 and 404 where not."""
+    if site is None:
+        return
+    if role == "admin":
+        raise invalid("site: what an administrator does is not limited to a site")
+    find_site(context, site)
 
 
 def _token(row: ApiToken) -> TokenOut:

@@ -10,9 +10,12 @@ from api.app import create_app
 from tests.api.stage import NOW, Stage, opened, served, stores
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FastAPI, str]]:
-    """The application, and where it is served; the stages put their stores into it in turn."""
+    """The application, and where it is served; the stages put their stores into it in turn.
+
+    It ends with this room: of two in one process, each clears away what NiceGUI keeps of the other's pages.
+    """
     with stores(tmp_path_factory.mktemp("empty"), [NOW]) as context:
         app = create_app(context)
         with served(app) as base:

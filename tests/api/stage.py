@@ -50,7 +50,7 @@ class Stage:
         """A client with the token of a role, or an anonymous one."""
         headers = {"Authorization": f"Bearer {TOKENS[role]}"} if role else {}
         # Loading the certificates nobody needs here would take longer than most tests.
-        client = httpx.Client(base_url=self.base, headers=headers, timeout=10, verify=False, trust_env=False)
+        client = httpx.Client(base_url=self.base, headers=headers, timeout=60, verify=False, trust_env=False)
         self.clients.append(client)
         return client
 
@@ -171,11 +171,11 @@ def served(app: FastAPI) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive()
 
 
-def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for what another thread brings about."""
     deadline = time.monotonic() + seconds
     while not condition():

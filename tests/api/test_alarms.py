@@ -78,7 +78,10 @@ def test_alarm_states_are_told_apart(own_stage: Stage, alarm: int) -> None:
     shelved = post(own_stage, f"/api/v1/alarms/{alarm}/shelve", until="2026-05-04T14:00", comment="works")
     assert shelved.json()["shelved_until"] == "2026-05-04T14:00:00+08:00"
     assert listed("shelved") == [alarm]
-    assert "come" in problem(post(own_stage, f"/api/v1/alarms/{alarm}/shelve", until="2026-05-04T09:00"), 409)
+    assert "come" in problem(
+        post(own_stage, f"/api/v1/alarms/{alarm}/shelve", until="2026-05-04T09:00", comment="works"), 409
+    )
+    problem(post(own_stage, f"/api/v1/alarms/{alarm}/shelve", until="2026-05-04T14:00", comment=" "), 422)
     assert post(own_stage, f"/api/v1/alarms/{alarm}/unshelve").status_code == 200
     assert listed("shelved") == []
     problem(own_stage.client("viewer").get(f"{SITE}/alarms", params={"state": "loud"}), 422)
@@ -124,7 +127,8 @@ def test_a_device_out_of_service_is_listed_apart(own_stage: Stage, alarm: int) -
     assert (taken["device"], taken["rule"], taken["until"]) == ("main-1", "", "2026-05-05T08:00:00+08:00")
     assert listed("out_of_service") == [alarm]
     assert len(own_stage.client("viewer").get(f"{SITE}/out-of-service").json()) == 1
-    problem(operator.put(place, json={"until": "2026-05-01"}), 409)
+    problem(operator.put(place, json={"until": "2026-05-01", "comment": "rewired"}), 409)
+    problem(operator.put(place, json={}), 422)
     problem(operator.put(f"{SITE}/devices/nobody/out-of-service", json={}), 404)
     assert operator.delete(place).status_code == 204
     problem(operator.delete(place), 409)

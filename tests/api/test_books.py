@@ -32,9 +32,11 @@ def books(own_stage: Stage) -> Stage:
 
 
 def feed(context: Context, batch: Batch) -> None:
-    context.store.write(batch)
+    replaced = context.store.write(batch)
     with context.registry.writing() as session:
-        worklist.add(session, [(batch.keys[0], int(batch.time.min()), int(batch.time.max()))])
+        for note, found in ((worklist.add, batch), (worklist.correct, replaced)):
+            if len(found):
+                note(session, [(found.keys[0], int(found.time.min()), int(found.time.max()))])
     settle(context)
 
 
@@ -105,6 +107,13 @@ def test_a_change_that_makes_no_sense_is_refused(books: Stage) -> None:
     assert operator.post(f"{METER}/register-changes", json={"type": "reset", "time": "2026-05-03"}).status_code == 201
     again = operator.post(f"{METER}/register-changes", json={"type": "reset", "time": "2026-05-03"})
     assert "already declared" in problem(again, 422)
+    exchange = {"type": "exchange", "time": "2026-05-03T06:05", "closing": 512.25, "opening": 19.75}
+    declared = operator.post(f"{METER}/register-changes", json=exchange).json()
+    twice = operator.post(f"{METER}/register-changes", json=exchange | {"time": "2026-05-03T06:06"})
+    assert f"as {declared['id']}: withdraw that first" in problem(twice, 422)
+    operator.delete(f"{METER}/register-changes/{declared['id']}")
+    mended = operator.post(f"{METER}/register-changes", json=exchange | {"time": "2026-05-03T06:06"})
+    assert mended.status_code == 201
     assert problem(books.client("viewer").post(f"{METER}/register-changes", json={}), 403)
 
 
@@ -116,7 +125,7 @@ def test_corrected_readings_are_journalled_and_growth_is_not(books: Stage) -> No
     assert viewer.get(f"{SITE}/journal").json() == []
     feed(books.context, readings(key, DAY_BEFORE + 15 * MINUTE, MINUTE, [500.75]))
     [entry] = viewer.get(f"{SITE}/journal", params={"device": "floor-1", "from": "2026-05-03"}).json()
-    assert (entry["cause"], entry["intervals"]) == ("readings", 2)
+    assert (entry["cause"], entry["intervals"]) == ("corrected", 2)
     assert (entry["begin"], entry["cause_from"]) == ("2026-05-03T00:00:00+08:00", "2026-05-03T00:15:00+08:00")
     assert viewer.get(f"{SITE}/journal", params={"before": entry["id"]}).json() == []
     assert viewer.get(f"{SITE}/journal", params={"device": "main-1"}).json() == []

@@ -103,11 +103,12 @@ def choose_password(filled: Compound, password: str) -> None:
         user.password_hash, user.must_change = hashed(password), False
 
 
-def add_user(filled: Compound, name: str, password: str, role: str) -> None:
-    """One more account."""
+def add_user(filled: Compound, name: str, password: str, role: str, site: str | None = None) -> None:
+    """One more account, of one site where it is named."""
+    user = User(name=name, role=role, site=site, password_hash=hashed(password), must_change=False, active=True)
+    user.created = NOW
     with filled.context.registry.writing() as session:
-        kept = hashed(password)
-        session.add(User(name=name, role=role, password_hash=kept, must_change=False, active=True, created=NOW))
+        session.add(user)
 
 
 def replayed(folder: Path) -> Compound:
@@ -297,7 +298,7 @@ def _changes() -> Iterator[journal.Entry]:
         4,
         (80.1, estimated, rules.FLAT),
         (96.4, measured, rules.NONE),
-        "readings",
+        "gap_closed",
         GAP - 2 * DAY,
         GAP - 2 * DAY + HOUR,
     )

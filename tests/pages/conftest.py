@@ -1,5 +1,6 @@
 """A real server and a real Chromium for the page tests."""
 
+import os
 import re
 import threading
 import time
@@ -11,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 
 from api.app import create_app
 from tests.pages import compound
@@ -19,6 +20,9 @@ from tests.servers import free_port, program
 
 OUTPUT = Path(__file__).parents[1] / "output"
 PASSWORD = "a calm instrument 42"
+_PATIENCE = 60_000.0
+"""Milliseconds that a page on a busy machine may take; only a failure waits so long."""
+expect.set_options(timeout=_PATIENCE)
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -61,7 +65,7 @@ def serving(filled: compound.Compound) -> Iterator[Served]:
     )
     thread = threading.Thread(target=server.run, name="page server")
     thread.start()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not server.started and time.monotonic() < deadline:
         time.sleep(0.02)
     try:
@@ -69,7 +73,7 @@ def serving(filled: compound.Compound) -> Iterator[Served]:
     finally:
         filled.context.hub.close()
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
         filled.context.store.close()
         filled.context.registry.close()
 
@@ -96,7 +100,7 @@ class Visitor:
             timezone_id="Europe/London",
             storage_state=served.signed_in,
         )
-        self.context.set_default_timeout(10_000)
+        self.context.set_default_timeout(_PATIENCE)
         self.page: Page = self.context.new_page()
         self.faults: list[str] = []
         self.page.on("console", lambda said: self.faults.append(said.text) if said.type == "error" else None)
@@ -133,7 +137,7 @@ def visiting(browser: Browser, served: Served, view: View = CHINESE) -> Iterator
     try:
         yield visitor
     except BaseException:
-        visitor.shot("failed")
+        visitor.shot("failed." + re.sub(r"\W+", "-", os.environ["PYTEST_CURRENT_TEST"]))
         visitor.context.close()
         raise
     visitor.close()

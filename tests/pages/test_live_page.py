@@ -3,17 +3,16 @@
 import re
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from analytics.alarms.ack_link import AckLinks
+from analytics.alarms.ack_link import VALID, AckLinks
 from schema.batch import Batch
-from schema.instant import HOUR
+from schema.instant import HOUR, SECOND
 from store.registry.alarms import Alarm
 from tests.pages import compound
-from tests.pages.conftest import ENGLISH, PASSWORD, Served, View, serving, visiting
+from tests.pages.conftest import ENGLISH, PASSWORD, Served, View, visiting
 
 pytestmark = pytest.mark.browser
 
@@ -24,6 +23,7 @@ ROUTES = {
     "alarms": "/alarms",
     "alarm": "/alarms/1",
     "alarm-care": "/alarms/care",
+    "alarm-performance": "/alarms/performance",
     "dead-letters": "/dead-letters",
     "dead-letter": "/dead-letters/19",
 }
@@ -33,39 +33,6 @@ VIEWS = [
     View("en-GB", 390, 844, "dark"),
     View("en-GB", 1920, 1080, "dark"),
 ]
-
-
-def test_one_time_password_must_be_changed_before_anything_is_shown(chromium: Browser, tmp_path: Path) -> None:
-    """Also the welcome of a fresh platform, and signing out."""
-    with serving(compound.empty(tmp_path)) as fresh, visiting(chromium, fresh) as visitor:
-        page = visitor.page
-        page.goto("/devices")
-        expect(page).to_have_url(re.compile("/sign-in"))
-        expect(page.get_by_role("button", name="登录")).to_be_visible()
-        visitor.shot("sign-in.zh")
-        visitor.sign_in("admin", "not the password")
-        expect(page.get_by_role("alert")).to_contain_text("用户名或密码不正确")
-        visitor.sign_in("admin", fresh.compound.password)
-        expect(page).to_have_url(re.compile("/password$"))
-        page.goto("/")
-        expect(page).to_have_url(re.compile("/password$"))
-        visitor.shot("password.zh")
-        for again, refused in (("another one 42", True), (PASSWORD, False)):
-            page.fill("input[name=old]", fresh.compound.password)
-            page.fill("input[name=new]", PASSWORD)
-            page.fill("input[name=again]", again)
-            page.click("button.primary")
-            expect(page).to_have_url(re.compile("fault=differ" if refused else "/$"))
-        expect(page.get_by_role("heading", level=1)).to_have_text("平台已就绪，等待第一笔读数")
-        expect(page.get_by_text("dayuan simulate")).to_be_visible()
-        visitor.shot("welcome.zh")
-        for path, words in (("/alarms/care", "还没有院区"), ("/dead-letters", "没有死信：收到的每条消息都被接受了")):
-            page.goto(path)
-            expect(page.locator(".page")).to_contain_text(words)
-        page.get_by_role("button", name="退出登录").click()
-        expect(page).to_have_url(re.compile("/sign-in$"))
-        page.goto("/")
-        expect(page).to_have_url(re.compile("/sign-in"))
 
 
 def test_power_follows_readings_without_a_reload(chromium: Browser, served: Served) -> None:
@@ -79,7 +46,7 @@ def test_power_follows_readings_without_a_reload(chromium: Browser, served: Serv
         page.evaluate("window.sameDocument = true")
         other = context.store.latest([compound.POWER._replace(device="main-2", building="b2")]).value[0]
         context.hub.offer(Batch.of((compound.POWER,), [0], [context.clock()], [512.25]))
-        expect(number).to_have_text(f"{512.25 + other:.1f}", timeout=5000)
+        expect(number).to_have_text(f"{512.25 + other:.1f}")
         assert page.evaluate("window.sameDocument") is True
 
 
@@ -89,7 +56,7 @@ def test_a_closed_page_is_no_longer_followed(chromium: Browser, served: Served) 
         visitor.page.goto("/")
         expect(visitor.page.locator(".hero-number")).to_be_visible()
         assert hub.clients >= 1
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while hub.clients and time.monotonic() < deadline:
         time.sleep(0.1)
     assert hub.clients == 0
@@ -135,6 +102,9 @@ def test_a_false_alarm_is_said_to_be_one_with_its_cause(chromium: Browser, serve
         expect(page.locator(".history")).to_contain_text("误报 计划内")
         expect(page.locator(".history")).to_contain_text("容差 ×")
         page.get_by_role("button", name="停用此设备的告警").click()
+        expect(page.get_by_text("请先写明原因")).to_be_visible()
+        page.fill("textarea[name=comment]", "机房扩容")
+        page.get_by_role("button", name="停用此设备的告警").click()
         expect(page.locator(".page-head")).to_contain_text("停用监视")
         visitor.shot("alarm-out-of-service.zh")
         page.goto("/alarms")
@@ -158,6 +128,12 @@ def test_a_link_from_a_message_acknowledges_on_a_phone(chromium: Browser, served
         expect(page.get_by_role("status")).to_contain_text("已有人确认")
         page.goto(link[:-3])
         expect(page.get_by_role("alert")).to_contain_text("链接无效")
+        page.goto(AckLinks(context.secret, served.address).url(number, "duty", context.clock() - VALID - SECOND))
+        expect(page.get_by_role("alert")).to_contain_text("链接已过期")
+        page.get_by_role("link", name="切换到").or_(page.get_by_role("link", name="Switch to English")).first.click()
+        expect(page.get_by_role("alert")).to_contain_text("This link is over")
+        page.get_by_role("link", name="Sign in and see the alarms").click()
+        expect(page).to_have_url(re.compile("/sign-in"))
 
 
 def test_language_is_the_browsers_until_chosen(chromium: Browser, served: Served) -> None:
@@ -194,13 +170,20 @@ def test_devices_are_found_by_words_kind_and_health(chromium: Browser, served: S
 def test_device_page_charts_every_range_and_period(chromium: Browser, served: Served) -> None:
     with visiting(chromium, served, ENGLISH) as visitor:
         page = visitor.page
+
+        def seen(words: str) -> None:
+            expect(page.get_by_role("img", name=re.compile(words))).to_be_visible()
+            # One that goes before it is drawn makes NiceGUI's own script say an error.
+            expect(page.locator(".chart:not(:has(canvas))")).to_have_count(0)
+
         page.goto("/devices/court/main-1")
-        expect(page.get_by_role("img", name=re.compile("Active power: 2026-05-19"))).to_be_visible()
+        seen("Active power: 2026-05-19")
         page.get_by_role("button", name=re.compile("Active energy")).click()
+        seen("Active energy imported")
         page.get_by_role("button", name="All", exact=True).click()
-        expect(page.get_by_role("img", name=re.compile("Active energy imported: 2026-03-2"))).to_be_visible()
+        seen("Active energy imported: 2026-03-2")
         page.get_by_role("button", name="By month").click()
-        expect(page.get_by_role("img", name=re.compile("Consumption: 3 periods"))).to_be_visible()
+        seen("Consumption: 3 periods")
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: f"{view.locale}-{view.width}")
@@ -259,20 +242,3 @@ def test_stale_power_is_a_dash_with_the_reason(chromium: Browser, served: Served
             visitor.shot("live-stale.en")
     finally:
         clock.ahead = 0
-
-
-def test_replayed_history_is_shown_as_of_its_last_reading(chromium: Browser, tmp_path: Path) -> None:
-    """The page says so, and the power is the mean of the last settled quarter of an hour."""
-    past = compound.replayed(tmp_path)
-    with serving(past) as found, visiting(chromium, found) as visitor:
-        compound.choose_password(past, PASSWORD)
-        visitor.sign_in("admin", PASSWORD)
-        expect(visitor.page.get_by_role("status")).to_contain_text(
-            "此院区是历史回放：各项按最后一笔数据的时刻 2026-05-20 14:15 展示"
-        )
-        expect(visitor.page.locator(".hero-number")).to_have_text(re.compile(r"^\d{3}\.\d$"))
-        visitor.shot("live-history.zh")
-        visitor.page.goto("/alarms/care")
-        for words in ("还没有值班表：每个渠道随时都会收到告警", "所有告警都按默认处理", "没有停用的设备"):
-            expect(visitor.page.locator(".page")).to_contain_text(words)
-        visitor.shot("alarm-care-empty.zh")

@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 from starlette.requests import Request
 
-from api.pages.number import change, figure, percent, when
-from api.pages.visit import language
+from api.pages.elements.number import change, figure, percent, when
+from api.pages.frame.visit import language
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Alarms: lists, one alarm, its care, acknowledging by a link."""

@@ -1,0 +1,1 @@
+"""How consumption came about: periods with their quality, the journal."""

@@ -1,0 +1,1 @@
+"""What pages are built of: elements, fields, figures, charts, panes."""

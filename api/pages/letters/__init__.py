@@ -1,0 +1,1 @@
+"""Dead letters: searching, reading, taking in again."""

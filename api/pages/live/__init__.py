@@ -1,0 +1,1 @@
+"""The compound on one page, live."""
