@@ -15,7 +15,7 @@ run: $(STAMP) ## set up what is missing, start the whole platform, stop with Ctr
 
 test: $(STAMP) check ## set up what is missing, lint, type-check, and run every test
 	@scripts/setup broker influxdb postgres browser serial window
-	@DAYUAN_REQUIRE_SERVERS=1 $(BIN)/python -m pytest $(PYTEST)
+	@DAYUAN_REQUIRE_SERVERS=1 $(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST)
 
 check: $(STAMP) ## lint, types, import rules
 	@$(BIN)/ruff format --check .

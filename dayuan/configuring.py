@@ -27,13 +27,16 @@ async def send(link: Link, topic: Topic, configuration: str, clock: Clock, withi
     try:
         async with asyncio.timeout(within), Client(link, patience=None) as client:
             await client.subscribe([state])
-            await client.publish(path, payload, expiry=within)
             while True:
                 inbox = await client.receive(100)
                 for said in map(decode_state, inbox.payloads):
                     online = isinstance(said, Birth)
-                    if isinstance(said, Birth) and said.configured and said.configured.command == number:
+                    if not isinstance(said, Birth):
+                        continue
+                    if said.configured and said.configured.command == number:
                         return said.configured.refused
+                    # Only now, as it listens before it says that it is there; the second of two it lets alone.
+                    await client.publish(path, payload, expiry=within)
                 client.acknowledge(inbox)
     except Reject as error:
         raise Stop(f"broker {link.name} refuses the command: {error}; allow it in its access list") from error

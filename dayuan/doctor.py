@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -23,12 +24,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from analytics.calendar import Calendar
 from bus.client import Client, Link
 from dayuan.broker import find_mosquitto
+from dayuan.channels import channel_names
 from dayuan.dialects import mappings
 from dayuan.settings import Settings, config_file
 from schema.errors import DayuanError, RetryLater, Stop
 from store.registry.base import Registry
 from store.registry.migrate import pending
 from store.registry.places import sites
+from store.registry.roster import duties
 from store.series import open_store
 
 State = Literal["ok", "warning", "fault"]
@@ -215,6 +218,31 @@ def _web(settings: Settings) -> Iterator[Check]:
         yield Check("web", "fault", f"another program has {place}", "end it, or set DAYUAN_WEB__PORT to a free port")
 
 
+def _alarms(settings: Settings) -> Iterator[Check]:
+    names = channel_names(settings)
+    if not names:
+        remedy = "name whom to tell in alarms.channels, see docs/howto-alarms.md"
+        yield Check("alarms", "warning", "no channel: alarms are seen on the pages and the broker only", remedy)
+    else:
+        yield Check("alarms", "ok", f"channels {', '.join(names)}")
+    for site, called in _rosters(settings).items():
+        for name in sorted(called.difference(names)):
+            finding = f"the roster of {site} calls {name!r}, which is no channel: who is meant hears nothing"
+            yield Check("alarms", "warning", finding, "name it in alarms.channels, or correct the roster (Alarm care)")
+
+
+def _rosters(settings: Settings) -> dict[str, set[str]]:
+    """The channels that the roster of each site calls; none where the registry, as its own check says, is not well."""
+    kind, _, place = settings.registry_url.partition("://")
+    if kind == "sqlite" and not Path(place.removeprefix("/")).exists():
+        return {}
+    try:
+        with closing(Registry(settings.registry_url)) as registry, registry.reading() as session:
+            return {site.id: {duty.channel for duty in duties(session, site.id)} for site in sites(session)}
+    except (DayuanError, SQLAlchemyError, OSError):
+        return {}
+
+
 def _calendar(settings: Settings) -> Iterator[Check]:
     calendar = Calendar(settings.timezone)
     for year in (datetime.now(UTC).year, datetime.now(UTC).year + 1):
@@ -255,6 +283,7 @@ _CHECKS: tuple[tuple[Callable[[Settings], Iterator[Check]], str, str], ...] = (
     (_registry, "registry", "start it, or correct DAYUAN_REGISTRY; in the place of a damaged file put a backup"),
     (_store, "store", "start it, or correct DAYUAN_STORE; in the place of a damaged file put a backup"),
     (_payloads, "payloads", "correct the mapping file, see docs/howto-payloads.md"),
+    (_alarms, "alarms", "correct alarms.channels, see docs/howto-alarms.md"),
     (_web, "web", "set DAYUAN_WEB__HOST to an address of this machine"),
     (_calendar, "calendar", "correct DAYUAN_TIMEZONE"),
 )

@@ -7,24 +7,21 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from pydantic import SecretStr
-
 from analytics.alarms.ack_link import AckLinks
 from analytics.alarms.deliver import Sender
-from analytics.alarms.notify import BUS, BUS_NAME, Channel
 from analytics.service import Analytics
 from bus.client import Client, Link, Will
 from bus.topics import Topic
+from dayuan.channels import channels
 from dayuan.dialects import dialects
 from dayuan.parts import Parts
-from dayuan.settings import AlarmChannel, Settings
 from ingest import service as ingest_service
 from ingest.pipeline import Pipeline
 from ingest.share import Part, shares
 from ingest.validate import TimeLimits
 from schema.batch import Batch
 from schema.errors import Reject, RetryLater, Stop
-from schema.instant import DAY, MINUTE, now
+from schema.instant import DAY, EARLIEST, MINUTE, Clock, now, to_datetime
 from schema.retry import until_done
 
 log = logging.getLogger(__name__)
@@ -97,8 +94,15 @@ def pipeline(parts: Parts, *listeners: Callable[[Batch], None]) -> Pipeline:
     )
 
 
+def check_clock(clock: Clock) -> None:
+    """RetryLater while the clock of this machine was never set: by it every reading would be one of the future."""
+    if clock() < EARLIEST:
+        raise RetryLater(f"the clock of this machine says {to_datetime(clock()):%Y-%m-%d %H:%M}: set it")
+
+
 async def ingest(parts: Parts, line: Pipeline) -> None:
-    """Readings from the broker to the store."""
+    """Readings from the broker to the store; until the clock is set they stay with the broker."""
+    await until_done(log, "ingest", check_clock, now)
     presence = line.dialects.presence
     will = Will(presence.state_topic, presence.state(online=False)) if presence else None
     part = Part.parse(parts.settings.ingest.part)
@@ -162,25 +166,6 @@ async def _publish(client: Client, org: str, address: str, payload: bytes) -> bo
     except (RetryLater, Reject, TimeoutError):
         return False
     return True
-
-
-def channels(settings: Settings) -> list[Channel]:
-    """Whom alarms are told to."""
-    told = [_channel(at, channel) for at, channel in enumerate(settings.alarms.channels, 1)]
-    return [*told, Channel(BUS_NAME, BUS, least="low")] if settings.alarms.bus else told
-
-
-def _channel(at: int, told: SecretStr | AlarmChannel) -> Channel:
-    if isinstance(told, SecretStr):
-        return Channel(f"channel-{at}", told.get_secret_value())
-    start, _, end = told.quiet.partition("-")
-    quiet = (_minutes(start), _minutes(end)) if told.quiet else None
-    return Channel(told.name, told.url.get_secret_value(), told.least, told.language, quiet)
-
-
-def _minutes(clock: str) -> int:
-    hours, _, minutes = clock.partition(":")
-    return int(hours) * 60 + int(minutes)
 
 
 def ack_links(parts: Parts) -> AckLinks | None:

@@ -56,7 +56,7 @@ class Sparkplug(_Section):
 
     host: str = Field(default="", pattern=r"^[^+#/]*$", description="our id as (primary) host application")
     reorder_seconds: float = Field(default=2, ge=0, description="how long a message out of order is waited for")
-    rebirth_seconds: float = Field(default=30, ge=1, description="least time between two requests for a rebirth")
+    rebirth_seconds: float = Field(default=30, ge=1, description="time before a rebirth is asked for again, doubling")
 
 
 class AlarmChannel(_Section):

@@ -11,6 +11,7 @@ from rich.console import Console
 from api.app import create_app
 from api.context import Context
 from api.live import Hub
+from dayuan.channels import channel_names
 from dayuan.parts import Parts
 from dayuan.settings import Web
 from schema.errors import Stop
@@ -28,6 +29,7 @@ async def serve(parts: Parts, hub: Hub) -> None:
         secret=parts.secret,
         pepper=parts.pepper,
         secure_cookies=settings.https,
+        channels=frozenset(channel_names(parts.settings)) or None,
     )
     config = uvicorn.Config(
         create_app(context),

@@ -23,7 +23,9 @@ def postgres() -> Iterator[str]:
         as_user: list[str] = []
         if os.geteuid() == 0:
             shutil.chown(folder, "nobody", "nogroup")
-            as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+            # Another user's process forgets whose death it ends with, unless told here.
+            as_user = [program("setpriv", "util-linux"), "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+            as_user += ["--pdeathsig=TERM"]
         data = str(folder / "data")
         initdb = [*as_user, _program("initdb"), "-D", data, "-U", "dayuan", "-A", "trust", "-E", "UTF8", "-N"]
         subprocess.run(initdb, check=True, capture_output=True, cwd=folder)

@@ -7,11 +7,15 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple
 
 import httpx
 import pytest
+
+from dayuan.child import bound
 
 
 class Server(NamedTuple):
@@ -22,10 +26,23 @@ class Server(NamedTuple):
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A free port of 127.0.0.1; no other process of tests is given it, even while its server is down."""
+    for port in islice(_ports(), 255):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    pytest.fail("none of our ports is free")
+
+
+@cache
+def _ports() -> Iterator[int]:
+    # A block is ours while its first port is bound; clients are given theirs from 32768 on.
+    for first in range(16384, 32768, 256):
+        with socket.socket() as guard, suppress(OSError):
+            guard.bind(("127.0.0.1", first))
+            guard.detach()
+            return cycle(range(first + 1, first + 256))
+    pytest.fail("every port of 127.0.0.1 from 16384 to 32767 is taken")
 
 
 def program(name: str, package: str) -> str:
@@ -48,11 +65,12 @@ def answers(address: str) -> bool:
 
 @contextmanager
 def running(command: Sequence[str], folder: Path, ready: Callable[[], bool]) -> Iterator[subprocess.Popen[bytes]]:
-    """A child process, waited for until it is ready, ended with the block; its output goes to a log in `folder`."""
+    """A child, waited for until it is ready, that ends with the block or with us; what it says is a log in `folder`."""
     log = folder / f"{Path(command[0]).name}.log"
-    with log.open("ab") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+    bounded = bound(shutil.which(command[0]) or command[0], *command[1:])
+    with log.open("ab") as output, subprocess.Popen(bounded, stdout=output, stderr=output) as process:
         try:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while not ready():
                 if process.poll() is not None or time.monotonic() > deadline:
                     pytest.fail(f"{command[0]} did not start:\n{log.read_text(errors='replace')[-2000:]}")

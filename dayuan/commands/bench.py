@@ -145,6 +145,7 @@ def books(
     duplicated: Annotated[float, typer.Option(help="Share of the messages that come twice.", min=0, max=1)] = 0.05,
     delayed: Annotated[float, typer.Option(help="Share that comes up to two days late.", min=0, max=1)] = 0.05,
     malformed: Annotated[float, typer.Option(help="Share that also comes once spoiled.", min=0, max=1)] = 0.01,
+    corrected: Annotated[float, typer.Option(help="Share that first says otherwise.", min=0, max=1)] = 0.02,
     hours: Annotated[int, typer.Option(help="Hours of the file between two settlings.", min=1)] = 24,
     seed: Annotated[int, typer.Option(help="The same seed has the same mishaps.")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
@@ -161,7 +162,7 @@ def books(
         from dayuan.bench.books import Mishaps, run
         from schema.instant import HOUR
 
-        mishaps = Mishaps(duplicated, delayed, malformed)
+        mishaps = Mishaps(duplicated, delayed, malformed, corrected)
         with Progress(console=Console(stderr=True)) as progress:
             tasks = {name: progress.add_task(name, total=1.0) for name in ("clean", "with mishaps")}
 
@@ -184,6 +185,9 @@ def ingest(
     seconds: Annotated[float, typer.Option(help="How long each run publishes.", min=0.1)] = 6.0,
     minutes: Annotated[float, typer.Option(help="One steady run of so long instead, to watch its memory.")] = 0.0,
     rate: Annotated[float, typer.Option(help="Messages/s of that run.", min=1)] = 2_000.0,
+    registry: Annotated[
+        str, typer.Option(help="PostgreSQL server to make the registry's database on (it goes away again).")
+    ] = "",
     rival: Annotated[Path | None, typer.Option(help="Folder that has Node-RED's node_modules.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> None:
@@ -204,7 +208,7 @@ def ingest(
             found = soak(one, _numbers(readings)[0], minutes, rate, progress.print)
         else:
             stores = ["duckdb", "influxdb"] if store == "both" else [store]
-            found = report(stores, _numbers(readings), _numbers(processes), seconds, rival, progress.print)
+            found = report(stores, _numbers(readings), _numbers(processes), seconds, registry, rival, progress.print)
         if as_json:
             typer.echo(json.dumps(found))
         else:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from store.registry.exchanges import Sort
 
 app = typer.Typer(
-    help="Declare that a meter was exchanged, a register reset, or a transformer ratio changed.", no_args_is_help=True
+    help="Declare that a meter was exchanged, a register reset or a ratio changed; see what changed in the books.",
+    no_args_is_help=True,
 )
 
 ACTOR = "command line"
@@ -98,10 +99,11 @@ def list_(
         for row in declared(session, site or None, device or None):
             known = {"closing": row.closing, "opening": row.opening, "factor": row.factor, "width": row.width}
             told = " ".join(f"{name}={value:g}" for name, value in known.items() if value is not None)
-            moment = to_datetime(row.time).strftime("%Y-%m-%dT%H:%M:%SZ")
             state = f"  withdrawn by {row.withdrawn_by}" if row.withdrawn is not None else ""
             waits = "  not yet in the books" if row.settled is None else ""
-            line = f"{row.id:>5}  {moment}  {row.site}/{row.device}/{row.point}  {row.sort}  {told}{state}{waits}"
+            line = (
+                f"{row.id:>5}  {_told(row.time)}  {row.site}/{row.device}/{row.point}  {row.sort}  {told}{state}{waits}"
+            )
             console.print(line, soft_wrap=True, markup=False)
 
 
@@ -121,6 +123,36 @@ def withdraw(declaration: Annotated[int, typer.Argument(help="Its id, from `dayu
         exchanges.withdraw(session, row, ACTOR, now())
         audit(session, now(), ACTOR, "register change withdrawn", f"{row.site}/{row.device}/{row.point}/{row.id}")
     console.print(f"{declaration} withdrawn; analytics settles again what it touched")
+
+
+@app.command()
+def journal(
+    device: Device,
+    site: Site = "demo",
+    point: Point = "",
+    limit: Annotated[int, typer.Option(help="At most so many, the newest.", min=1)] = 20,
+) -> None:
+    """What of a meter's booked quarter hours was changed later: from what to what, and why; the newest first.
+
+    Example: `dayuan register journal main-1`
+    """
+    from schema.series import Quality
+    from store.registry.journal import changes
+
+    with said(), _registry() as registry, registry.reading() as session:
+        found = changes(session, site, 0, now(), device=device, point=point or None, limit=limit)
+    for row in found:
+        old, new = (Quality(quality).name.lower() for quality in (row.old_quality, row.new_quality))
+        sums = f"{row.old_value:g} ({old}) -> {row.new_value:g} ({new})"
+        why = f"{row.cause}, of {_told(row.low)} to {_told(row.high)}"
+        line = f"{_told(row.time)}  {row.point}  {_told(row.begin)} to {_told(row.end)}  {sums}  {why}"
+        console.print(line, soft_wrap=True, markup=False)
+    if not found:
+        console.print(f"nothing was changed in the books of {site}/{device}")
+
+
+def _told(instant: int) -> str:
+    return to_datetime(instant).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _declare(

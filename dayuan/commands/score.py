@@ -54,6 +54,9 @@ def faults(
         Path | None, typer.Option(help="Folder of `dayuan simulate --out`; not scored if not given.")
     ] = None,
     table: Annotated[str, typer.Option(help="The table of meters in the folder.")] = "electricity_kwh_2018_2019.csv",
+    kind: Annotated[
+        str | None, typer.Option(help="The kind of the real meters; by the name of the table if not given.")
+    ] = None,
     zone: Annotated[str, typer.Option(help="Time zone of the real meters.")] = "Europe/London",
     seed: Annotated[int, typer.Option(help="The same seed puts in the same faults.")] = 7,
     rivals: Annotated[int, typer.Option(help="Real meters that rivals are tried on; 0 for none.", min=0)] = 6,
@@ -77,7 +80,7 @@ def faults(
             raise Stop("give a folder of real meters, or --simulated with one of `dayuan simulate --out`, or both")
         result: dict[str, Any] = {}
         if meters is not None:
-            result["real"] = _real(meters, table, Calendar(zone, None), seed, rivals, bar)
+            result["real"] = _real(meters, table, kind, Calendar(zone, None), seed, rivals, bar)
         if simulated is not None:
             task = bar.add_task("the simulated compound", total=None)
             result["simulated"] = compound.run(
@@ -97,11 +100,19 @@ def faults(
             console.print("rival " + ", ".join(f"{key} {value}" for key, value in rival.items()))
 
 
-def _real(folder: Path, table: str, zone: Any, seed: int, rivals: int, bar: Progress) -> dict[str, Any]:
+def _real(
+    folder: Path, table: str, kind: str | None, zone: Any, seed: int, rivals: int, bar: Progress
+) -> dict[str, Any]:
     from analytics.score import injected
     from analytics.score.rivals import rivals as scorers
+    from devices import kinds
+    from schema.errors import Stop
 
-    meters = injected.read(folder / table, folder / "weather_bedford.csv")
+    kind = kind or f"{table.partition('_')[0]}_meter"
+    known = [name for name, of in kinds().items() if of.carrier is not None and of.consumption == "energy"]
+    if kind not in known:
+        raise Stop(f"{kind!r} is no kind of meter in kWh; give --kind, one of {', '.join(known)}")
+    meters = injected.read(folder / table, folder / "weather_bedford.csv", kind)
     task = bar.add_task("real meters", total=len(meters.time))
     result = injected.run(meters, seed, zone, progress=lambda hours: bar.advance(task, hours))
     result["recall_20_to_100_percent_for_a_day"] = round(injected.overall(result["kinds"], injected.OF_A_DAY), 3)

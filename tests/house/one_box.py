@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from dayuan.child import bound
 from tests.servers import free_port
 
 T = TypeVar("T")
@@ -63,27 +64,24 @@ class OneBox:
         self.registry = f"sqlite:///{folder / 'var' / 'registry.db'}"
         self.store = f"duckdb:///{folder / 'var' / 'readings.duckdb'}"
         self.address = f"http://127.0.0.1:{self.port}"
-        self.client = httpx.Client(base_url=self.address, timeout=10)
+        self.client = httpx.Client(base_url=self.address, timeout=30)
         self._process: subprocess.Popen[bytes] | None = None
+        self._commands: list[subprocess.Popen[str]] = []
 
-    def start(self) -> float:
-        """Start it; seconds until the pages answered."""
-        began = time.monotonic()
+    def start(self) -> None:
+        """Start it, and return when its pages answer."""
         with (self.folder / "run.log").open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "dayuan", "run"], env=self.environment, stdout=output, stderr=output
+                bound(sys.executable, "-m", "dayuan", "run"), env=self.environment, stdout=output, stderr=output
             )
         self.wait(self._answers)
-        return time.monotonic() - began
 
-    def stop(self) -> float:
-        """Ctrl-C; seconds until it had ended, by itself and well."""
+    def stop(self) -> None:
+        """Ctrl-C, and return when it has ended, by itself and well."""
         assert self._process is not None
-        began = time.monotonic()
         self._process.send_signal(signal.SIGINT)
-        assert self._process.wait(20) == 0, self.said()
+        assert self._process.wait(60) == 0, self.said()
         self._process = None
-        return time.monotonic() - began
 
     def kill(self) -> None:
         """SIGKILL, if it runs."""
@@ -105,13 +103,15 @@ class OneBox:
     def command(self, *words: str) -> subprocess.Popen[str]:
         """Run a command beside it."""
         pipe = subprocess.PIPE
-        return subprocess.Popen(
-            [sys.executable, "-m", "dayuan", *words],
+        process = subprocess.Popen(
+            bound(sys.executable, "-m", "dayuan", *words),
             env=self.environment,
             text=True,
             stdout=pipe,
             stderr=subprocess.STDOUT,
         )
+        self._commands.append(process)
+        return process
 
     def get(self, path: str) -> Any:
         """A JSON answer of the API."""
@@ -119,7 +119,7 @@ class OneBox:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def wait(self, seen: Callable[[], T], patience: float = 40) -> T:
+    def wait(self, seen: Callable[[], T], patience: float = 90) -> T:
         """The first true answer of `seen`; fails with what was printed when none comes in time."""
         deadline = time.monotonic() + patience
         while True:
@@ -149,6 +149,9 @@ def one_box(folder: Path, *, simulation: bool) -> Iterator[tuple[OneBox, Hook]]:
         yield box, hook
     finally:
         box.kill()
+        for command in box._commands:
+            with command:
+                command.kill()
         box.client.close()
         hook.shutdown()
         hook.server_close()

@@ -8,9 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import func, select
 
+from dayuan.child import bound
 from store.registry.base import Registry
 from store.registry.worklist import Unsettled
 from tests.broker import Broker, mosquitto
@@ -35,15 +37,17 @@ class Platform:
             "COLUMNS": "200",
         }
         self._services: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: list[subprocess.Popen[Any]] = []
 
     def start(self, service: str) -> None:
         """Start a service."""
         with (self.folder / f"{service}.log").open("ab") as output:
             self._services[service] = subprocess.Popen(
-                self._command(service), env=self.environment, stdout=output, stderr=output
+                bound(*self._command(service)), env=self.environment, stdout=output, stderr=output
             )
+        self._running.append(self._services[service])
 
-    def listening(self, patience: float = 20) -> None:
+    def listening(self, patience: float = 60) -> None:
         """Return when ingest has subscribed: what is sent before is sent again, but only after a while."""
         deadline = time.monotonic() + patience
         while "listens" not in self.said("ingest"):
@@ -60,7 +64,7 @@ class Platform:
         for process in self._services.values():
             process.send_signal(signal.SIGINT)
         for service, process in self._services.items():
-            assert process.wait(15) == 0, f"{service}:\n{self.said(service)}"
+            assert process.wait(60) == 0, f"{service}:\n{self.said(service)}"
 
     def said(self, service: str) -> str:
         """What a service printed."""
@@ -68,9 +72,15 @@ class Platform:
 
     def command(self, *words: str) -> subprocess.Popen[str]:
         """Run a command beside the services."""
-        return subprocess.Popen(
-            self._command(*words), env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        process = subprocess.Popen(
+            bound(*self._command(*words)),
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
+        self._running.append(process)
+        return process
 
     def settled(self) -> None:
         """Return when analytics has worked in all there is."""
@@ -90,11 +100,12 @@ def platform(folder: Path) -> Iterator[Platform]:
         try:
             yield house
         finally:
-            for service in list(house._services):
-                house.kill(service)
+            for process in house._running:
+                with process:
+                    process.kill()
 
 
-def settled(url: str, patience: float = 60) -> None:
+def settled(url: str, patience: float = 90) -> None:
     """Return when nothing is left on the worklist of a registry."""
     registry = Registry(url)
     deadline = time.monotonic() + patience

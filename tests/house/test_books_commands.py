@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from dayuan.cli import app
-from schema.instant import DAY
-from store.registry import worklist
+from schema.instant import DAY, HOUR
+from schema.series import SeriesKey
+from store.registry import journal, worklist
 from store.registry.base import Registry
 from store.registry.migrate import upgrade
 from tests.ingest.test_pipeline import METER, NOW, House
@@ -70,6 +71,15 @@ def test_letters_wait_for_an_ingest_that_is_not_there(house: House) -> None:
     house.feed((METER.path(), b"rubbish"))
     assert "ingest is not running" in dayuan("deadletters", "replay", "1", "--patience", "0.1", code=2)
     assert house.pipeline.asked()
+
+
+def test_the_journal_of_a_meter_says_what_was_changed_and_why(house: House) -> None:
+    assert "nothing was changed in the books of demo/m1" in dayuan("register", "journal", "m1")
+    key, sums = SeriesKey("demo", "hall", "electricity_meter", "m1", "energy"), ((2.5, 2, 2), (3.0, 0, 0))
+    with house.registry.writing() as session:
+        journal.record(session, [journal.Entry(key, NOW, NOW + HOUR, 4, *sums, "gap_closed", NOW, NOW + HOUR)], NOW)
+    told = dayuan("register", "journal", "m1")
+    assert "2026-09-21T14:13:20Z to 2026-09-21T15:13:20Z  2.5 (estimated) -> 3 (measured)  gap_closed, of" in told
 
 
 def test_an_exchange_is_declared_listed_and_withdrawn(house: House) -> None:

@@ -15,7 +15,6 @@ from tests.servers import program
 
 @pytest.mark.broker
 @pytest.mark.influx
-@pytest.mark.timeout(180)
 def test_parts_that_die_together_lose_nothing_double_nothing_and_leave_the_books_as_they_were(tmp_path: Path) -> None:
     program("influxd", "influxdb")
     with mosquitto(tmp_path / "probe"):

@@ -135,7 +135,7 @@ def _open(port: int) -> bool:
 
 
 async def _echo(url: str) -> bytes:
-    async with Client(Link(url=url, client_id="test", clean_start=True, session_expiry=0), patience=5) as client:
+    async with Client(Link(url=url, client_id="test", clean_start=True, session_expiry=0), patience=60) as client:
         await client.subscribe(["dayuan/echo"])
         await client.publish("dayuan/echo", b"?")
         return bytes((await client.receive(1)).payloads[0])

@@ -17,6 +17,7 @@ from analytics.service import Analytics
 from bus import sparkplug
 from bus.client import Client, Link
 from dayuan import services
+from dayuan.child import bound
 from dayuan.doctor import Check, examine
 from dayuan.parts import Parts
 from dayuan.settings import Broker as BrokerSettings
@@ -76,7 +77,7 @@ class House:
 
     async def wait(self, key: SeriesKey, *expected: float) -> None:
         """Return when the store has these values of a series."""
-        for _ in range(200):
+        for _ in range(1200):
             if self.values(key) == pytest.approx(expected):
                 return
             await asyncio.sleep(0.05)
@@ -96,7 +97,7 @@ class House:
 
 async def heard(client: Client, wanted: Callable[[str, bytes], Any]) -> None:
     """Return when a message was heard."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             inbox = await client.receive()
             client.acknowledge(inbox)
@@ -306,7 +307,8 @@ def test_a_host_that_dies_without_a_word_is_said_to_be_gone(tmp_path: Path) -> N
         environment = os.environ | {f"DAYUAN_{name}": value for name, value in settings.items()}
         async with Client(link) as client:
             await client.subscribe([STATE])
-            process = await asyncio.create_subprocess_exec(sys.executable, "-m", "dayuan", "ingest", env=environment)
+            command = bound(sys.executable, "-m", "dayuan", "ingest")
+            process = await asyncio.create_subprocess_exec(*command, env=environment)
             try:
                 await heard(client, said(online=True))
             finally:

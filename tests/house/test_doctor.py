@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from dayuan.child import bound
 from dayuan.doctor import Check, examine, report
 from dayuan.settings import Settings
 from store.registry.base import Registry
 from store.registry.migrate import upgrade
+from store.registry.places import Site
+from store.registry.roster import Duty
 from tests.broker import mosquitto
 from tests.servers import answers, free_port, influxdb
 
@@ -82,9 +85,9 @@ def test_a_running_platform_is_recognised(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("DAYUAN_SIMULATION__ENABLED", "false")
     address = f"http://127.0.0.1:{os.environ['DAYUAN_WEB__PORT']}/healthz"
     with (tmp_path / "run.log").open("wb") as log:
-        platform = subprocess.Popen([sys.executable, "-m", "dayuan", "run"], stdout=log, stderr=log)
+        platform = subprocess.Popen(bound(sys.executable, "-m", "dayuan", "run"), stdout=log, stderr=log)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not answers(address):
             assert platform.poll() is None, (tmp_path / "run.log").read_text()
             assert time.monotonic() < deadline
@@ -95,7 +98,7 @@ def test_a_running_platform_is_recognised(tmp_path: Path, monkeypatch: pytest.Mo
         assert "gave a message back in" in finding("broker")
     finally:
         platform.send_signal(signal.SIGINT)
-        platform.wait(20)
+        platform.wait(60)
 
 
 def test_parts_that_are_away_are_one_fault_each(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,3 +196,20 @@ def test_the_command_fails_with_a_fault() -> None:
     assert ended.returncode == 1, ended.stderr
     assert "→ start it, or correct DAYUAN_STORE" in ended.stdout
     assert ended.stderr == ""
+
+
+def test_a_roster_that_calls_no_channel_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever was renamed in the settings alone would hear of nothing."""
+    monkeypatch.setenv("DAYUAN_ALARMS__CHANNELS", '[{"name": "duty", "url": "json://127.0.0.1:9/hook"}]')
+    (tmp_path / "var").mkdir()
+    registry = Registry(Settings.load().registry_url)
+    upgrade(registry)
+    with registry.writing() as session:
+        session.add(Site(id="demo", title_zh="院", title_en="Demo", timezone="Asia/Shanghai"))
+        session.flush()
+        for channel in ("duty", "chief"):
+            session.add(Duty(site="demo", tier=1, channel=channel, days="1111111", start=0, end=0))
+    registry.close()
+    told = [check for check in checks() if check.subject == "alarms"]
+    assert [check.state for check in told] == ["ok", "warning"]
+    assert "demo calls 'chief'" in told[1].finding

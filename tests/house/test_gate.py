@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from access.credential import keyed_hash
+from dayuan.child import bound
 from dayuan.parts import pepper
 from schema.event import Event, Pass
 from schema.instant import now
@@ -53,7 +54,7 @@ def answers(house: Platform) -> bool:
         return False
 
 
-def until(holds: object, house: Platform, service: str, patience: float = 20) -> None:
+def until(holds: object, house: Platform, service: str, patience: float = 60) -> None:
     assert callable(holds)
     deadline = time.monotonic() + patience
     while not holds():
@@ -83,13 +84,13 @@ def permit(registry: Registry, key: bytes, card: str, standing: str) -> None:
 @contextmanager
 def agent(house: Platform) -> Iterator[subprocess.Popen[str]]:
     """`dayuan edge` with the gate that `dayuan gate` speaks of."""
-    piece, _ = house.command("gate", "gate-1", "--site", "demo", "--building", "yard").communicate(timeout=20)
+    piece, _ = house.command("gate", "gate-1", "--site", "demo", "--building", "yard").communicate(timeout=60)
     assert piece.startswith("[[gates]]"), piece
     config = house.folder / "agent.toml"
     head = f'id = "yard-box"\nsite = "demo"\noutbox = "agent.db"\nbroker = "{house.broker.url}"\n'
     config.write_text(f"{head}{piece}budget = 5\n", encoding="utf-8")
     process = subprocess.Popen(
-        [sys.executable, "-m", "dayuan", "edge", "--config", str(config)],
+        bound(sys.executable, "-m", "dayuan", "edge", "--config", str(config)),
         env=house.environment,
         text=True,
         stdin=subprocess.PIPE,
@@ -99,7 +100,7 @@ def agent(house: Platform) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.terminate()
-        said, _ = process.communicate(timeout=15)
+        said, _ = process.communicate(timeout=60)
         assert process.returncode == 0, said
 
 

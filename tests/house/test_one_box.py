@@ -15,7 +15,7 @@ from schema.reading import Reading
 from schema.text import Text
 from tests.house.one_box import Hook, OneBox, one_box
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.broker
 
 CABINET = Device(id="cabinet", kind="cold_chain", building="canteen", title=Text("冷藏柜", "Cabinet"), interval=60.0)
 
@@ -84,7 +84,7 @@ async def told_by_the_agent(folder: Path, box: OneBox, readings: Sequence[Readin
     async with Agent(settings, now, os.urandom) as agent:
         agent.born(CABINET)
         agent.record(readings)
-        await agent.drain(30)
+        await agent.drain(60)
 
 
 async def throw_rubbish(box: OneBox) -> None:

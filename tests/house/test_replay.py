@@ -25,7 +25,7 @@ from tests.house.one_box import OneBox, one_box
 from tests.house.platform import Platform, platform, settled
 from tests.real_data import real
 
-pytestmark = [pytest.mark.broker, pytest.mark.influx, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.broker, pytest.mark.influx]
 
 ZONE = ZoneInfo("Asia/Shanghai")
 BEGIN, END = datetime(2018, 1, 1, tzinfo=UTC), datetime(2018, 2, 1, tzinfo=UTC)
@@ -49,7 +49,7 @@ def replay(house: Platform | OneBox, speed: str) -> subprocess.Popen[str]:
 
 
 def ended(process: subprocess.Popen[str]) -> None:
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=240)
     assert process.returncode == 0, said
 
 
@@ -137,7 +137,7 @@ def test_the_whole_box_killed_twice_changes_nothing_either(tmp_path: Path) -> No
 
 
 def ask(house: Platform, path: str) -> Any:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             answer = httpx.get(f"http://127.0.0.1:{house.port}{path}", headers={"Authorization": "Bearer t"})
