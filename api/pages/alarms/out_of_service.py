@@ -1,6 +1,7 @@
 """What is out of service, as a person sees it, puts it back, and takes more out."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 from nicegui import ui
@@ -9,7 +10,7 @@ from api.pages import text
 from api.pages.alarms import text_care
 from api.pages.alarms.action import put_back_in_service, take_out_of_service
 from api.pages.alarms.duration import DURATIONS, duration_of
-from api.pages.alarms.treatments import device_cell, device_named, rule_named
+from api.pages.alarms.treatments import device_cell, device_named, draw_table, rule_named
 from api.pages.elements.element import box, say
 from api.pages.elements.field import choice, entry
 from api.pages.elements.number import moment
@@ -37,18 +38,8 @@ def removal_of(row: OutOfService) -> Removal:
 
 def draw_removed(visit: Visit, rows: list[Removal], names: Mapping[str, str], rules: Mapping[str, str]) -> None:
     """The devices and rules nobody is told of, or that there are none."""
-    if not rows:
-        say("p", visit.say(text_care.NO_REMOVED), "nothing")
-        return
-    with box("table", "rows wide"):
-        with box("thead"), box("tr"):
-            for title in (text.DEVICE, text_care.RULE, text_care.SINCE, text_care.UNTIL, text_care.WHY):
-                say("th", visit.say(title), scope="col")
-            with box("th", scope="col"):
-                say("span", visit.say(text.ACTION), "unseen")
-        with box("tbody"):
-            for row in rows:
-                _row(visit, row, names, rules)
+    titles = (text.DEVICE, text_care.RULE, text_care.SINCE, text_care.UNTIL, text_care.WHY)
+    draw_table(visit, titles, [partial(_row, visit, row, names, rules) for row in rows], text_care.NO_REMOVED)
 
 
 def _row(visit: Visit, row: Removal, names: Mapping[str, str], rules: Mapping[str, str]) -> None:

@@ -1,7 +1,8 @@
 """How the alarms of devices and rules are treated, as a person sees, sets and undoes it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from nicegui import ui
@@ -18,6 +19,7 @@ from api.pages.elements.number import DASH, figure, moment
 from api.pages.frame.visit import Visit
 from api.pages.frame.writing import write
 from schema.instant import MINUTE
+from schema.text import Text
 from store.registry.places import Site
 from store.registry.treatments import ANY, Treatment
 
@@ -45,18 +47,8 @@ def treating_of(row: Treatment) -> Treating:
 
 def draw_treatments(visit: Visit, rows: list[Treating], names: Mapping[str, str], rules: Mapping[str, str]) -> None:
     """The treatments with who set them and why, or what it means that there are none."""
-    if not rows:
-        say("p", visit.say(text_care.NO_TREATMENTS), "nothing")
-        return
-    with box("table", "rows wide"):
-        with box("thead"), box("tr"):
-            for title in (text.DEVICE, text_care.RULE, text_care.DELAYS, text_care.TOLERANCE_HEAD, text_care.SET_BY):
-                say("th", visit.say(title), scope="col")
-            with box("th", scope="col"):
-                say("span", visit.say(text.ACTION), "unseen")
-        with box("tbody"):
-            for row in rows:
-                _row(visit, row, names, rules)
+    titles = (text.DEVICE, text_care.RULE, text_care.DELAYS, text_care.TOLERANCE_HEAD, text_care.SET_BY)
+    draw_table(visit, titles, [partial(_row, visit, row, names, rules) for row in rows], text_care.NO_TREATMENTS)
 
 
 def _row(visit: Visit, row: Treating, names: Mapping[str, str], rules: Mapping[str, str]) -> None:
@@ -82,6 +74,22 @@ def _delays(visit: Visit, row: Treating) -> str:
     return " / ".join(
         visit.say(text_care.MINUTES, minutes=figure(span / MINUTE)) for span in (row.on_delay, row.off_delay)
     )
+
+
+def draw_table(visit: Visit, titles: Sequence[Text], rows: Sequence[Callable[[], None]], none: Text) -> None:
+    """A table whose last column is for actions, each row drawn by a call; or what it means that there is `none`."""
+    if not rows:
+        say("p", visit.say(none), "nothing")
+        return
+    with box("table", "rows wide"):
+        with box("thead"), box("tr"):
+            for title in titles:
+                say("th", visit.say(title), scope="col")
+            with box("th", scope="col"):
+                say("span", visit.say(text.ACTION), "unseen")
+        with box("tbody"):
+            for draw in rows:
+                draw()
 
 
 def device_named(visit: Visit, device: str, names: Mapping[str, str]) -> str:
